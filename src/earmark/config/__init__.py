@@ -1,0 +1,43 @@
+"""The experiment's frozen tree, presets and result keys."""
+
+from earmark.config.experiment import (
+    Experiment,
+    Variant,
+    canonical_json,
+    compare_experiment,
+    make_config,
+    merge,
+    parse_config,
+)
+from earmark.config.keys import digest, result_key
+from earmark.config.presets import ARCHITECTURES, PRESETS
+from earmark.config.tree import (
+    ArchitectureConfig,
+    AugmentConfig,
+    Config,
+    DataConfig,
+    EvaluateConfig,
+    FeatureSpec,
+    TrainConfig,
+)
+
+__all__ = [
+    "ARCHITECTURES",
+    "PRESETS",
+    "ArchitectureConfig",
+    "AugmentConfig",
+    "Config",
+    "DataConfig",
+    "EvaluateConfig",
+    "Experiment",
+    "FeatureSpec",
+    "TrainConfig",
+    "Variant",
+    "canonical_json",
+    "compare_experiment",
+    "digest",
+    "make_config",
+    "merge",
+    "parse_config",
+    "result_key",
+]

@@ -1,0 +1,48 @@
+"""Presets: named patches to the default tree, with the reason for what they set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# As published (the paper's sections on training and data). Steps must be given.
+PAPER: dict[str, Any] = {
+    "features": {"tail": "drop"},
+    "train": {"batch_size": 128, "optimiser": "adam", "learning_rate": 1e-4, "schedule": "late_drop"},
+}
+
+# Minutes on a laptop's CPU: a quarter of the width, and what regularisation data of a few hundred clips needs.
+QUICK: dict[str, Any] = {
+    "architecture": {"width": 0.25, "dropout": 0.2},
+    "augment": {
+        "random_offset": True,
+        "gain_db": 6.0,
+        "mix_alpha": 1.0,
+        "time_masks": 1,
+        "time_mask_frames": 24,
+        "mel_masks": 1,
+        "mel_mask_bands": 12,
+    },
+    "train": {
+        "steps": 300,
+        "batch_size": 64,
+        "optimiser": "adamw",
+        "learning_rate": 2e-3,
+        "weight_decay": 0.05,
+        "warmup_share": 0.1,
+        "schedule": "cosine",
+        "ema_decay": 0.98,
+        "prior_bias": True,
+        "max_silent_share": 0.8,
+    },
+    "evaluate": {"hop_seconds": 0.24, "max_silent_share": 0.8},
+}
+
+PRESETS: dict[str, dict[str, Any]] = {"paper": PAPER, "quick": QUICK}
+
+ARCHITECTURES = ("fully_connected", "alexnet", "vgg", "inception_v3", "resnet50")
+
+# What a preset changes for one network: the paper gives a learning rate for the fully connected one alone.
+PER_ARCHITECTURE: dict[str, dict[str, dict[str, Any]]] = {
+    "paper": {"fully_connected": {"train": {"learning_rate": 3e-5}}},
+    "quick": {},
+}

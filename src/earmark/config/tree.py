@@ -1,0 +1,150 @@
+"""The experiment as one frozen tree. The text under each field is its documentation; units are in the names."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Part(BaseModel):
+    """A part of the tree: frozen, unknown keys refused, field docs taken from the text below each field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class FeatureSpec(Part):
+    """How sound becomes stored log-mel frames. Travels with every model; inference reads it, never a flag."""
+
+    sample_rate_hz: Literal[16000] = 16000
+    """Rate to which every clip is resampled (VGGish's front end is defined at 16 kHz)."""
+    resampler: Literal["soxr_hq", "soxr_vhq"] = "soxr_hq"
+    """Resampler; HQ is within 0.014 log-mel units of an ideal filter, evenly over all bands."""
+    tail: Literal["pad", "drop"] = "pad"
+    """What happens to the last incomplete patch: zero-pad the waveform (as YAMNet) or drop it (as VGGish)."""
+    storage: Literal["uint8", "float16", "float32"] = "uint8"
+    """Stored precision; uint8 is linear over [log 0.01, 6], half a step is 0.021 log units."""
+
+
+class DataConfig(Part):
+    """How a catalog becomes a dataset."""
+
+    test_folds: tuple[str, ...] = ()
+    """Folds that are the test set, where the data names folds; empty means the last fold by name."""
+    test_share: Share = 0.2
+    """Share of groups that go to test, by hash of the group, where the data names neither split nor fold."""
+    validation_share: Share = 0.15
+    """Share of each label's training groups that become the validation part, where the data names none."""
+    max_rejected_share: Share = 0.05
+    """Above this share of clips that had to be left out, the step stops."""
+    silence_dbfs: float = -90.0
+    """A clip whose peak stays below this level, in dB of full scale, is silent and left out."""
+    clipped_share: Share = 0.01
+    """A clip with more than this share of samples at full scale is reported as clipped (and kept)."""
+
+
+class ArchitectureConfig(Part):
+    """One network. ``options`` are the network's own (see ``earmark architectures``)."""
+
+    name: str = "resnet50"
+    """fully_connected, alexnet, vgg, inception_v3 or resnet50."""
+    width: float = Field(default=1.0, gt=0.0, le=4.0)
+    """Scales channels and dense units; 1.0 is the paper."""
+    bottleneck: int | None = Field(default=None, ge=1)
+    """Size of an extra linear layer before the output (the paper's is 128); it becomes the embedding."""
+    dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Dropout before the output layer and between wide dense layers; the paper used none."""
+    options: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    """Options of the network, e.g. final_pool for alexnet, stem for inception_v3, version for resnet50."""
+
+
+class AugmentConfig(Part):
+    """What training does to a batch; every part is off at zero, and all are off outside training."""
+
+    random_offset: bool = False
+    """Take each patch at any frame of its clip instead of on the fixed grid."""
+    gain_db: float = Field(default=0.0, ge=0.0)
+    """Gain drawn uniformly from ± this many dB."""
+    mix_alpha: float = Field(default=0.0, ge=0.0)
+    """Mixing of pairs in the power domain with weight from Beta(alpha, alpha); labels mix alike."""
+    time_masks: int = Field(default=0, ge=0)
+    """Number of masks over time (SpecAugment)."""
+    time_mask_frames: int = Field(default=0, ge=0, le=95)
+    """Longest time mask, in frames of 10 ms."""
+    mel_masks: int = Field(default=0, ge=0)
+    """Number of masks over mel bands (SpecAugment)."""
+    mel_mask_bands: int = Field(default=0, ge=0, le=63)
+    """Widest band mask, in mel bands."""
+
+
+class TrainConfig(Part):
+    """One training run. One unit of time everywhere: the optimiser step."""
+
+    steps: int | None = Field(default=None, ge=1)
+    """Optimiser steps; must be given where the preset does not."""
+    batch_size: int = Field(default=128, ge=1)
+    """Patches in a batch, drawn uniformly from all eligible patches."""
+    optimiser: Literal["adam", "adamw"] = "adam"
+    """Adam as in the paper, or AdamW with decay off for norms and biases."""
+    learning_rate: float = Field(default=1e-4, gt=0.0)
+    """Peak learning rate."""
+    adam_epsilon: float = Field(default=1e-8, gt=0.0)
+    """Adam's epsilon (VGGish: 1e-8)."""
+    weight_decay: float = Field(default=0.0, ge=0.0)
+    """Decoupled weight decay; only with adamw."""
+    warmup_share: Share = 0.0
+    """Share of the steps over which the rate rises linearly from zero."""
+    schedule: Literal["constant", "late_drop", "cosine"] = "late_drop"
+    """late_drop divides the rate by `drop_factor` at `drop_at` of the run (the paper: 13 of 17 M steps)."""
+    drop_at: Share = 13 / 17
+    """Where late_drop drops, as a share of the steps."""
+    drop_factor: float = Field(default=10.0, gt=1.0)
+    """What late_drop divides the rate by."""
+    label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Moves targets towards 0.5 by this share."""
+    prior_bias: bool = False
+    """Start the output biases at the log-odds of the labels' shares."""
+    ema_decay: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Decay of the exponential moving average of the weights that is evaluated; 0 evaluates the weights."""
+    max_silent_share: Share = 1.0
+    """Skip patches with more than this share of digitally silent frames, where the clip has others."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto measures both for a moment at the first start and keeps the faster in the checkpoint."""
+    validate_every_share: float = Field(default=0.1, gt=0.0, le=1.0)
+    """Score the validation part after each such share of the steps."""
+    checkpoint_every_seconds: float = Field(default=20.0, ge=0.0)
+    """Seconds between checkpoints; one is always written at the end."""
+    keep_checkpoints: int = Field(default=2, ge=1)
+    """How many of the latest checkpoints stay."""
+    max_restarts: int = Field(default=3, ge=0)
+    """How often a worker that was killed is started again from its checkpoint."""
+
+
+class EvaluateConfig(Part):
+    """How clips are scored and how sure the scores are."""
+
+    hop_seconds: float = Field(default=0.96, gt=0.0, le=0.96)
+    """Distance between the patches of a clip; below 0.96 they overlap."""
+    max_silent_share: Share = 1.0
+    """Skip patches with more than this share of digitally silent frames, where the clip has others."""
+    bootstrap_resamples: int = Field(default=1000, ge=100)
+    """Resamples of the clips behind each interval."""
+    confidence: float = Field(default=0.95, gt=0.0, lt=1.0)
+    """Coverage of the intervals."""
+
+
+class Config(Part):
+    """The whole experiment of one network."""
+
+    preset: str = "quick"
+    """The preset this tree started from."""
+    seed: int = Field(default=0, ge=0)
+    """Everything random is a function of this number."""
+    features: FeatureSpec = FeatureSpec()
+    data: DataConfig = DataConfig()
+    architecture: ArchitectureConfig = ArchitectureConfig()
+    augment: AugmentConfig = AugmentConfig()
+    train: TrainConfig = TrainConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()

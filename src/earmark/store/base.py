@@ -1,0 +1,73 @@
+"""Objects by key. A step sees only this interface; where the bytes lie is the environment's business."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from earmark.errors import EarmarkError, UserError
+
+
+class MissingObject(EarmarkError):
+    """No object under that key."""
+
+
+class CorruptObject(UserError):
+    """An object whose bytes differ from the sha256 in its manifest."""
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """What a listing tells of an object: its key, its size, and a mark that changes when its content may have."""
+
+    key: str
+    bytes: int
+    mark: str
+
+
+class Store(Protocol):
+    """Objects by key. Keys are relative POSIX paths; writes are atomic: an object is whole or absent."""
+
+    @property
+    def uri(self) -> str:
+        """Where this store is, as ``open_store`` takes it."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write an object, replacing what was there."""
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Write an object from a local file, which stays."""
+
+    def put_new(self, key: str, data: bytes) -> bool:
+        """Write an object if there is none; True if this call wrote it. Of several callers one wins."""
+
+    def get(self, key: str) -> bytes:
+        """The bytes of an object.
+
+        Raises:
+            MissingObject: nothing under the key.
+        """
+
+    def local(self, key: str) -> Path:
+        """A local file with the object's bytes, for reading only (the object itself, or a node's cached copy).
+
+        Raises:
+            MissingObject: nothing under the key.
+        """
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """Size and mark of an object, None if there is none."""
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Objects whose key starts with the prefix, in order of their keys."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object; nothing happens if there is none."""
+
+
+def store_uri() -> str:
+    """The store's place from ``EARMARK_STORE``; by default ``work/store`` under the current folder."""
+    return os.environ.get("EARMARK_STORE") or str(Path("work/store").absolute())

@@ -1,0 +1,107 @@
+"""A store in a directory: atomic by rename, first-writer-wins by link."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from earmark.errors import UserError
+from earmark.store.base import MissingObject, ObjectInfo
+
+TEMPORARY = ".tmp-"
+
+
+class Directory:
+    """Objects as files below ``root``, which is made on the first write."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+
+    @property
+    def uri(self) -> str:
+        return str(self.root)
+
+    def put(self, key: str, data: bytes) -> None:
+        with self._temporary(key) as path:
+            path.write_bytes(data)
+            path.replace(self._path(key))
+
+    def put_file(self, key: str, path: Path) -> None:
+        with self._temporary(key) as temporary:
+            shutil.copyfile(path, temporary)
+            temporary.replace(self._path(key))
+
+    def put_new(self, key: str, data: bytes) -> bool:
+        with self._temporary(key) as path:
+            path.write_bytes(data)
+            try:
+                os.link(path, self._path(key))
+            except FileExistsError:
+                return False
+            return True
+
+    def get(self, key: str) -> bytes:
+        return self.local(key).read_bytes()
+
+    def local(self, key: str) -> Path:
+        path = self._path(key)
+        if not path.is_file():
+            raise MissingObject(f"{path} is not there")
+        return path
+
+    def head(self, key: str) -> ObjectInfo | None:
+        try:
+            stat = self._path(key).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return ObjectInfo(key, stat.st_size, str(stat.st_mtime_ns))
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        base = self.root / prefix if (self.root / prefix).is_dir() else (self.root / prefix).parent
+        found = []
+        for folder, folders, files in os.walk(base, followlinks=True):
+            folders[:] = [f for f in folders if not f.startswith(".")]
+            for name in files:
+                path = Path(folder, name)
+                key = path.relative_to(self.root).as_posix()
+                if not name.startswith(".") and key.startswith(prefix):
+                    stat = path.stat() if path.exists() else path.lstat()
+                    found.append(ObjectInfo(key, stat.st_size, str(stat.st_mtime_ns)))
+        yield from sorted(found, key=lambda info: info.key)
+
+    def delete(self, key: str) -> None:
+        self._path(key).unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        path = self.root / key
+        if ".." in Path(key).parts or Path(key).is_absolute():
+            raise UserError(f"{key!r} leads out of the store {self.root}")
+        return path
+
+    @contextmanager
+    def _temporary(self, key: str) -> Iterator[Path]:
+        """A free name beside the key's file; whatever is left under it afterwards is removed."""
+        target = self._path(key)
+        path = target.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            yield path
+        except OSError as error:
+            raise _explained(error, target) from error
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _explained(error: OSError, target: Path) -> UserError | OSError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return UserError(
+            f"the disk of {target.parent} is full: free some space and run the same command again"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+        return UserError(f"cannot write {target}: {error.strerror}; choose another folder with --work")
+    return error

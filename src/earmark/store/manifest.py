@@ -1,0 +1,194 @@
+"""A step's result: what it wrote, under which digests, and what it found. Committed by a marker written last."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from earmark.errors import UserError
+from earmark.store.base import CorruptObject, MissingObject, Store
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class FileRef:
+    """One object of a result."""
+
+    object: str
+    bytes: int
+    sha256: str
+
+    def read(self, store: Store) -> bytes:
+        """The object's bytes, checked against the manifest.
+
+        Raises:
+            CorruptObject: the bytes are not those that were written.
+        """
+        data = store.get(self.object)
+        if hashlib.sha256(data).hexdigest() != self.sha256:
+            raise self._corrupt(store)
+        return data
+
+    def local(self, store: Store) -> Path:
+        """A local file with the object's bytes, checked against the manifest.
+
+        Raises:
+            CorruptObject: the bytes are not those that were written.
+        """
+        path = store.local(self.object)
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != self.sha256:
+                raise self._corrupt(store)
+        return path
+
+    def _corrupt(self, store: Store) -> CorruptObject:
+        return CorruptObject(
+            f"{self.object} in {store.uri} is damaged (its sha256 differs from its manifest's): "
+            "delete it and run the same command again; what it held is made anew"
+        )
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The document that a step hands on: small JSON, naming every object with size and sha256.
+
+    ``digest`` is the result's content, free of how it happens to lie; what follows is keyed by it.
+    """
+
+    step: str
+    key: str
+    digest: str
+    files: dict[str, FileRef]
+    facts: dict[str, Any]
+    reused: bool = field(default=False, compare=False)
+
+    def to_json(self) -> str:
+        """The document as it travels."""
+        files = {name: vars(ref) for name, ref in sorted(self.files.items())}
+        document = {
+            "schema_version": SCHEMA_VERSION,
+            "step": self.step,
+            "key": self.key,
+            "digest": self.digest,
+            "files": files,
+            "facts": self.facts,
+        }
+        return json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False)
+
+    @staticmethod
+    def from_json(text: str | bytes, *, reused: bool = False) -> Manifest:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            UserError: written by a version with another schema.
+        """
+        document = json.loads(text)
+        if document.get("schema_version") != SCHEMA_VERSION:
+            raise UserError(
+                f"a {document.get('step', 'result')} manifest of schema {document.get('schema_version')} "
+                f"where this version reads {SCHEMA_VERSION}: run the step again with this version"
+            )
+        files = {name: FileRef(**ref) for name, ref in document["files"].items()}
+        return Manifest(
+            document["step"], document["key"], document["digest"], files, document["facts"], reused=reused
+        )
+
+    def missing(self, store: Store) -> list[str]:
+        """Names of the files that are not in the store in the stated size: a cheap look, no content read."""
+        heads = {name: store.head(ref.object) for name, ref in self.files.items()}
+        return [n for n, head in heads.items() if head is None or head.bytes != self.files[n].bytes]
+
+    def check(self, store: Store) -> Manifest:
+        """This manifest, if all it names is there.
+
+        Raises:
+            MissingObject: with the first object that is not.
+        """
+        gone = self.missing(store)
+        if gone:
+            raise MissingObject(
+                f"{self.files[gone[0]].object} of {self.step} is not in {store.uri}: run it again"
+            )
+        return self
+
+
+class Attempt:
+    """One try at a result: a place for its files. Nothing counts until the marker names it."""
+
+    def __init__(self, store: Store, step: str, key: str) -> None:
+        self.store, self.step, self.key = store, step, key
+        self.folder = f"results/{step}/{key}"
+        self.files: dict[str, FileRef] = {}
+        self.facts: dict[str, Any] = {}
+        self.digest: str | None = None
+
+    def put(self, name: str, data: bytes) -> FileRef:
+        """Write a file of the result; its content's digest is in its key, so attempts never overwrite each other."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        stem, dot, suffix = name.partition(".")
+        key = f"{self.folder}/{stem}-{sha256[:12]}{dot}{suffix}"
+        self.store.put(key, data)
+        return self.name(name, FileRef(key, len(data), sha256))
+
+    def put_json(self, name: str, value: Any) -> FileRef:
+        """Write a JSON file of the result."""
+        return self.put(name, json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False).encode())
+
+    def name(self, name: str, ref: FileRef) -> FileRef:
+        """Name an object that lies elsewhere (a shared shard, a checkpoint) as a file of the result."""
+        self.files[name] = ref
+        return ref
+
+    def manifest(self) -> Manifest:
+        """What this attempt made."""
+        listed = json.dumps({name: ref.sha256 for name, ref in self.files.items()}, sort_keys=True)
+        content = self.digest or hashlib.sha256(listed.encode()).hexdigest()[:32]
+        return Manifest(self.step, self.key, content, dict(self.files), _plain(self.facts))
+
+
+def find(store: Store, step: str, key: str) -> Manifest | None:
+    """The committed result under a key, if its marker and all that it names are there."""
+    marker = _marker(step, key)
+    if store.head(marker) is None:
+        return None
+    manifest = Manifest.from_json(store.get(marker), reused=True)
+    if manifest.missing(store):
+        store.delete(marker)
+        return None
+    return manifest
+
+
+def once(store: Store, step: str, key: str, work: Callable[[Attempt], None]) -> Manifest:
+    """The result under a key: found, or made by ``work`` and committed by a marker written last.
+
+    Of several attempts at once the first marker wins, and all return what it names.
+    """
+    done = find(store, step, key)
+    if done is not None:
+        return done
+    attempt = Attempt(store, step, key)
+    work(attempt)
+    made = attempt.manifest().check(store)
+    if store.put_new(_marker(step, key), made.to_json().encode()):
+        return made
+    return Manifest.from_json(store.get(_marker(step, key)))
+
+
+def load(path: str | Path) -> Manifest:
+    """The manifest in an artifact's file."""
+    return Manifest.from_json(Path(path).read_bytes())
+
+
+def _marker(step: str, key: str) -> str:
+    return f"results/{step}/{key}/done.json"
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts in plain JSON types, so that a fresh manifest equals one read back."""
+    facts: dict[str, Any] = json.loads(json.dumps(values, allow_nan=False))
+    return facts
