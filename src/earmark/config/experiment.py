@@ -43,9 +43,7 @@ class Experiment(Part):
         """Canonical JSON (sorted keys, no spaces), at most 64 KiB: Kubeflow silently refuses parameters over about 128 KB."""
         text = canonical_json(self.model_dump())
         if len(text) > MAX_JSON_BYTES:
-            raise UserError(
-                f"the experiment is {len(text)} bytes of JSON, over {MAX_JSON_BYTES}: use fewer variants"
-            )
+            raise UserError(f"the experiment is {len(text)} bytes of JSON, over {MAX_JSON_BYTES}: use fewer variants")
         return text
 
     @staticmethod
@@ -93,8 +91,7 @@ def compare_experiment(config: Config, architectures: Sequence[str] = ARCHITECTU
         raise UserError("--architectures names a network twice")
     own = PER_ARCHITECTURE.get(config.preset, {})
     variants = [
-        Variant(name=name, patch=merge(own.get(name, {}), {"architecture": {"name": name}}))
-        for name in architectures
+        Variant(name=name, patch=merge(own.get(name, {}), {"architecture": {"name": name}})) for name in architectures
     ]
     return Experiment(base=config, variants=tuple(variants))
 
@@ -111,9 +108,7 @@ def _explain(kind: type[Part], error: ValidationError) -> UserError:
     path = [str(part) for part in first["loc"]]
     field = ".".join(path)
     if first["type"] == "extra_forbidden":
-        return unknown_name(
-            f"config key in {'.'.join(path[:-1]) or 'the config'}:", path[-1], _keys(kind, path[:-1])
-        )
+        return unknown_name(f"config key in {'.'.join(path[:-1]) or 'the config'}:", path[-1], _keys(kind, path[:-1]))
     return UserError(f"config {field}: {first['msg'].lower()} (got {first['input']!r})")
 
 

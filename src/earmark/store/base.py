@@ -24,7 +24,7 @@ class ObjectInfo:
     """What a listing tells of an object: its key, its size, and a mark that changes when its content may have."""
 
     key: str
-    bytes: int
+    size: int
     mark: str
 
 

@@ -20,7 +20,7 @@ class FileRef:
     """One object of a result."""
 
     object: str
-    bytes: int
+    size: int
     sha256: str
 
     def read(self, store: Store) -> bytes:
@@ -94,14 +94,12 @@ class Manifest:
                 f"where this version reads {SCHEMA_VERSION}: run the step again with this version"
             )
         files = {name: FileRef(**ref) for name, ref in document["files"].items()}
-        return Manifest(
-            document["step"], document["key"], document["digest"], files, document["facts"], reused=reused
-        )
+        return Manifest(document["step"], document["key"], document["digest"], files, document["facts"], reused=reused)
 
     def missing(self, store: Store) -> list[str]:
         """Names of the files that are not in the store in the stated size: a cheap look, no content read."""
         heads = {name: store.head(ref.object) for name, ref in self.files.items()}
-        return [n for n, head in heads.items() if head is None or head.bytes != self.files[n].bytes]
+        return [n for n, head in heads.items() if head is None or head.size != self.files[n].size]
 
     def check(self, store: Store) -> Manifest:
         """This manifest, if all it names is there.
@@ -111,9 +109,7 @@ class Manifest:
         """
         gone = self.missing(store)
         if gone:
-            raise MissingObject(
-                f"{self.files[gone[0]].object} of {self.step} is not in {store.uri}: run it again"
-            )
+            raise MissingObject(f"{self.files[gone[0]].object} of {self.step} is not in {store.uri}: run it again")
         return self
 
 
