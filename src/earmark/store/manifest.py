@@ -96,6 +96,16 @@ class Manifest:
         files = {name: FileRef(**ref) for name, ref in document["files"].items()}
         return Manifest(document["step"], document["key"], document["digest"], files, document["facts"], reused=reused)
 
+    @staticmethod
+    def failure(step: str, variant: str, cause: str) -> Manifest:
+        """What a step hands on in place of a result, where its failure must not take the others with it."""
+        return Manifest(step, "", "", {}, {"variant": variant, "failed": cause})
+
+    @property
+    def failed(self) -> str | None:
+        """The cause, if this stands for a failure."""
+        return self.facts.get("failed")
+
     def missing(self, store: Store) -> list[str]:
         """Names of the files that are not in the store in the stated size: a cheap look, no content read."""
         heads = {name: store.head(ref.object) for name, ref in self.files.items()}

@@ -1,0 +1,1 @@
+"""How steps chain, where they run, and the command line."""

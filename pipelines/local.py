@@ -1,0 +1,152 @@
+"""A pipeline on this machine: the same graph as on a cluster, watched from here."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from earmark.errors import EarmarkError, UserError
+
+# What Ctrl-C leaves a child before it is killed; a killed step goes on from its last checkpoint anyway.
+GRACE_SECONDS = 0.3
+
+
+class Watcher(Protocol):
+    """Whoever is told what happens."""
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """One event of a step (see ``earmark.progress``)."""
+
+    def close(self) -> None:
+        """No more events."""
+
+
+class StepError(EarmarkError):
+    """A step ended the run; carries the step's own exit code."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a local run keeps things: one work folder."""
+
+    work: Path
+
+    def environment(self) -> dict[str, str]:
+        """The environment of the run's children. Servers named in the environment win over the work folder."""
+        local = {
+            "EARMARK_STORE": str(self.work / "store"),
+            "MLFLOW_TRACKING_URI": f"sqlite:///{self.work / 'mlflow.db'}",
+            "EARMARK_MLFLOW_ARTIFACTS": str(self.work / "mlartifacts"),
+        }
+        chosen = {name: os.environ.get(name) or value for name, value in local.items()}
+        return {**os.environ, **chosen, "EARMARK_PROGRESS": "json", "PYTHONUNBUFFERED": "1"}
+
+    def log(self, run: str) -> Path:
+        """Everything the run's children printed."""
+        return self.work / "logs" / f"{run}.log"
+
+
+def open_place(work: str | Path) -> Place:
+    """A work folder that can be written.
+
+    Raises:
+        UserError: the folder cannot be made or written.
+    """
+    folder = Path(work).expanduser().absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "logs").mkdir(exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(f"cannot write the work folder {folder}: {error.strerror}; choose another with --work") from None
+    return Place(folder)
+
+
+def run_pipeline(place: Place, pipeline: str, run: str, arguments: Mapping[str, Any], watcher: Watcher) -> None:
+    """Run a pipeline to its end, telling the watcher what happens.
+
+    Raises:
+        StepError: the first error that a step told, or the log's place where none did.
+        KeyboardInterrupt: after all children have ended; every finished step and checkpoint stays.
+    """
+    request = {"pipeline": pipeline, "arguments": dict(arguments), "artifacts": str(place.work / "runs" / run)}
+    command = [sys.executable, "-m", "earmark.pipelines.runner"]
+    errors: list[Mapping[str, Any]] = []
+    with place.log(run).open("a") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=place.environment(),
+            start_new_session=True,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        reader = threading.Thread(target=_relay, args=(process.stdout, log, watcher, errors), daemon=True)
+        try:
+            process.stdin.write(json.dumps(request))
+            process.stdin.close()
+            reader.start()
+            code = process.wait()
+            reader.join()
+        except BaseException:
+            _end(process)
+            raise
+        finally:
+            watcher.close()
+    if code != 0:
+        if errors:
+            raise StepError(f"{errors[-1]['step']}: {errors[-1]['message']}", int(errors[-1]["exit_code"]))
+        raise StepError(f"{pipeline} ended with code {code}; the log {place.log(run)} tells more", 1)
+
+
+def _relay(stream: IO[str], log: IO[str], watcher: Watcher, errors: list[Mapping[str, Any]]) -> None:
+    """Events to the watcher, everything else to the log."""
+    for line in stream:
+        event = _event(line)
+        if event is None or event["earmark"] != "progress":
+            log.write(line)
+            log.flush()
+        if event is not None:
+            if event["earmark"] == "error":
+                errors.append(event)
+            watcher.event(event)
+
+
+def _event(line: str) -> dict[str, Any] | None:
+    start = line.find('{"earmark":')
+    if start < 0:
+        return None
+    try:
+        event: dict[str, Any] = json.loads(line[start:])
+    except json.JSONDecodeError:
+        return None
+    return event
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End the runner and all that it started: they are one session, and so one process group."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(GRACE_SECONDS)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue

@@ -1,0 +1,41 @@
+"""Runs a pipeline's graph in this process's children: ``python -m earmark.pipelines.runner`` with a request on stdin.
+
+A process of its own, so that whoever watches stays responsive and can end all of it at once.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import sys
+import warnings
+from pathlib import Path
+
+
+def main() -> int:
+    """Run the requested pipeline; 0 when it succeeded."""
+    request = json.load(sys.stdin)
+    warnings.filterwarnings("ignore", module=r"kfp\.")
+    from kfp import local
+
+    from earmark.pipelines.compare import compare
+
+    pipelines = {"compare": compare}
+    artifacts = Path(request["artifacts"])
+    shutil.rmtree(artifacts, ignore_errors=True)
+    local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(artifacts), raise_on_error=True)
+    logging.captureWarnings(True)
+    try:
+        pipelines[request["pipeline"]](**request["arguments"])
+    except RuntimeError as error:
+        print(f"{type(error).__name__}: {error}", flush=True)
+        return 1
+    finally:
+        # The artifacts of a local run are pointers that the store's run records repeat.
+        shutil.rmtree(artifacts, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
