@@ -1,0 +1,115 @@
+"""What every network shares: features and head apart, the optional bottleneck, width scaling, initial weights."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+FRAMES = 96
+BANDS = 64
+
+
+class Network(nn.Module):
+    """A trunk that ends in an embedding, and a head that ends in one logit a label.
+
+    Args:
+        trunk: maps (B, 1, 96, 64) log-mel patches to (B, ``trunk_size``).
+        trunk_size: size of what the trunk returns.
+        n_labels: number of outputs C.
+        bottleneck: size of an extra linear layer after the trunk (the paper's is 128). Its linear value is the
+            embedding; the head applies ReLU to it before the output layer.
+        dropout: share of embedding units dropped before the output layer while training.
+
+    Attributes:
+        embedding_size: size E of the embedding.
+        output: the final linear layer, (E → C).
+    """
+
+    def __init__(
+        self, trunk: nn.Module, trunk_size: int, n_labels: int, bottleneck: int | None = None, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.bottleneck = nn.Linear(trunk_size, bottleneck) if bottleneck else None
+        self.embedding_size = bottleneck or trunk_size
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(self.embedding_size, n_labels)
+
+    def features(self, x_BTF: Tensor) -> Tensor:
+        """Embeddings (B, E) of log-mel patches of shape (B, 96, 64) or (B, 1, 96, 64).
+
+        Raises:
+            ValueError: for another shape.
+        """
+        x_B1TF = x_BTF.unsqueeze(1) if x_BTF.dim() == 3 else x_BTF
+        if x_B1TF.dim() != 4 or x_B1TF.shape[1:] != (1, FRAMES, BANDS):
+            raise ValueError(f"patches must be (batch, {FRAMES} frames, {BANDS} mel bands), got {tuple(x_BTF.shape)}")
+        e_BE: Tensor = self.trunk(x_B1TF)
+        return e_BE if self.bottleneck is None else self.bottleneck(e_BE)
+
+    def head(self, e_BE: Tensor) -> Tensor:
+        """Logits (B, C) of embeddings (B, E)."""
+        if self.bottleneck is not None:
+            e_BE = F.relu(e_BE)
+        logits_BC: Tensor = self.output(self.dropout(e_BE))
+        return logits_BC
+
+    def forward(self, x_BTF: Tensor) -> Tensor:
+        """Logits (B, C) of log-mel patches; their sigmoids are the labels' scores."""
+        return self.head(self.features(x_BTF))
+
+
+class GlobalAveragePool(nn.Module):
+    """(B, E, T, F) → (B, E): the mean over the whole map."""
+
+    def forward(self, x_BETF: Tensor) -> Tensor:
+        """The mean over both axes of the map."""
+        return x_BETF.mean((2, 3))
+
+
+def scaled(units: int, width: float) -> int:
+    """``units`` × ``width`` to the nearest multiple of 8, at least 8; exactly ``units`` at width 1."""
+    return units if width == 1.0 else max(8, round(units * width / 8) * 8)
+
+
+def conv_bn_relu(
+    in_channels: int,
+    out_channels: int,
+    kernel: int | tuple[int, int],
+    stride: int | tuple[int, int] = 1,
+    padding: int | tuple[int, int] = 0,
+    eps: float = 1e-5,
+) -> nn.Sequential:
+    """Convolution without bias, batch norm, ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, kernel, stride, padding, bias=False),
+        nn.BatchNorm2d(out_channels, eps=eps),
+        nn.ReLU(inplace=True),
+    )
+
+
+def dense_relu(in_units: int, units: int, depth: int, dropout: float) -> nn.Sequential:
+    """``depth`` dense layers with ReLU, and dropout between them; what follows the last is the head's."""
+    layers: list[nn.Module] = []
+    for index in range(depth):
+        if index:
+            layers.append(nn.Dropout(dropout))
+        layers += [nn.Linear(units if index else in_units, units), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers)
+
+
+def initialise(network: Network) -> None:
+    """He-normal kernels, zero biases, batch norms at identity, and an output layer that starts near zero.
+
+    Draws from torch's global generator, module by module, so a seed fixes the weights.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_parameters()
+        elif isinstance(module, nn.Conv2d | nn.Linear):
+            if module is network.output:
+                nn.init.normal_(module.weight, std=0.01)
+            else:
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
