@@ -27,14 +27,12 @@ def compare(data: str, experiment: str, variants: List[str], model: str, run: st
     """
     catalog = place(build_catalog(data=data, experiment=experiment, run=run)).outputs["catalog"]
     patches = place(extract_features(catalog=catalog, experiment=experiment, run=run)).outputs["patches"]
-    dataset = place(
-        assemble_dataset(catalog=catalog, patches=patches, experiment=experiment, run=run)
-    ).outputs["dataset"]
+    dataset = place(assemble_dataset(catalog=catalog, patches=patches, experiment=experiment, run=run)).outputs[
+        "dataset"
+    ]
 
     with dsl.ParallelFor(variants, parallelism=1) as variant:
-        trained = place(
-            train_model(dataset=dataset, patches=patches, experiment=experiment, variant=variant, run=run)
-        )
+        trained = place(train_model(dataset=dataset, patches=patches, experiment=experiment, variant=variant, run=run))
         scored = place(
             evaluate_model(
                 checkpoint=trained.outputs["checkpoint"],

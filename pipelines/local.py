@@ -72,7 +72,9 @@ def open_place(work: str | Path) -> Place:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise UserError(f"cannot write the work folder {folder}: {error.strerror}; choose another with --work") from None
+        raise UserError(
+            f"cannot write the work folder {folder}: {error.strerror}; choose another with --work"
+        ) from None
     return Place(folder)
 
 

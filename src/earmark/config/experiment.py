@@ -40,7 +40,7 @@ class Experiment(Part):
         return parse_config(merge(self.base.model_dump(), by_name[name].patch))
 
     def to_json(self) -> str:
-        """Canonical JSON (sorted keys, no spaces), at most 64 KiB: Kubeflow silently refuses parameters over about 128 KB."""
+        """Canonical JSON (sorted keys, no spaces), at most 64 KiB: over 128 KB Kubeflow fails in silence."""
         text = canonical_json(self.model_dump())
         if len(text) > MAX_JSON_BYTES:
             raise UserError(f"the experiment is {len(text)} bytes of JSON, over {MAX_JSON_BYTES}: use fewer variants")
@@ -89,6 +89,8 @@ def compare_experiment(config: Config, architectures: Sequence[str] = ARCHITECTU
             raise unknown_name("architecture", name, ARCHITECTURES)
     if len(set(architectures)) != len(architectures):
         raise UserError("--architectures names a network twice")
+    if config.train.steps is None:
+        raise UserError(f"preset {config.preset} does not say how long to train: give train.steps (--steps 5000)")
     own = PER_ARCHITECTURE.get(config.preset, {})
     variants = [
         Variant(name=name, patch=merge(own.get(name, {}), {"architecture": {"name": name}})) for name in architectures

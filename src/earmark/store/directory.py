@@ -7,7 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from earmark.errors import UserError
@@ -94,7 +94,8 @@ class Directory:
         except OSError as error:
             raise _explained(error, target) from error
         finally:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
 
 
 def _explained(error: OSError, target: Path) -> UserError | OSError:

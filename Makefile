@@ -1,0 +1,38 @@
+# make run    the five networks compared on examples/esc10 (the environment is made on first use)
+# make test   all tests        make lint   style, types, import contracts
+# make bench  timings as ratios to peers in the same run
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The environment is remade when the constraints' content changes, not when their date does.
+MADE := $(VENV)/made-$(shell cksum < constraints.txt | cut -d' ' -f1)
+DATA ?= examples/esc10
+
+.PHONY: run test lint bench clean
+
+run: $(MADE)
+	$(BIN)/earmark run compare --data $(DATA)
+
+test: $(MADE)
+	$(BIN)/pytest
+
+lint: $(MADE)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(MADE)
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[bench]'
+	for bench in benchmarks/*.py; do $(BIN)/python $$bench || exit 1; done
+
+$(MADE):
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Earmark needs Python 3.11 or later: make PYTHON=python3.12")'
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) work build dist

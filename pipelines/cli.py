@@ -1,0 +1,153 @@
+"""The command ``earmark``. Each command imports what it needs when it runs: ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from earmark import __version__
+from earmark.errors import EarmarkError
+
+app = typer.Typer(
+    name="earmark",
+    help="Train, compare and register audio taggers on your own sounds.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+run_app = typer.Typer(help="Run a pipeline on this machine.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(run_app, name="run")
+
+Work = Annotated[str, typer.Option(help="Folder for results, MLflow's data and reports.", envvar="EARMARK_WORK")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output instead of a table.")]
+
+
+@run_app.command()
+def compare(
+    data: Annotated[
+        str, typer.Option(help="Folder with one folder per label, or with a CSV (columns file, label, …); or the CSV.")
+    ],
+    preset: Annotated[str, typer.Option(help="quick (minutes on a laptop) or paper (as published).")] = "quick",
+    architectures: Annotated[str, typer.Option(help="Networks to compare, comma-separated. [default: all five]")] = "",
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps of each network.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Everything random is a function of this number.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file laid over the preset.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="One value, as in --set train.batch_size=32; can be repeated.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Name of the registered model.")] = "earmark",
+    work: Work = "work",
+    json: Json = False,
+) -> None:
+    """Train and compare networks on one dataset; report, and register the best.
+
+    The same command again goes on where the last one stopped; finished steps are not repeated.
+    """
+    from earmark.pipelines.commands import run_compare
+
+    patch = _patch(config, set_ or [], steps, seed)
+    run_compare(
+        data, preset, [name.strip() for name in architectures.split(",") if name.strip()], patch, model, work, json
+    )
+
+
+@app.command()
+def report(
+    run: Annotated[str, typer.Argument(help="A run's id, or its beginning; see `earmark runs`.")],
+    output: Annotated[
+        Path | None, typer.Option(help="Where to write the page. [default: WORK/reports/RUN.html]")
+    ] = None,
+    work: Work = "work",
+) -> None:
+    """Write the report of a run as one HTML file, and print its path."""
+    from earmark.pipelines.commands import write_report
+
+    print(write_report(run, output, work))
+
+
+@app.command()
+def runs(work: Work = "work", json: Json = False) -> None:
+    """List the runs of this work folder, the newest first."""
+    from earmark.pipelines.commands import show_runs
+
+    show_runs(work, json)
+
+
+@app.command()
+def models(work: Work = "work", json: Json = False) -> None:
+    """List the registered models and their versions."""
+    from earmark.pipelines.commands import show_models
+
+    show_models(work, json)
+
+
+@app.command()
+def architectures(
+    labels: Annotated[int, typer.Option(help="Size of the output layer.", min=1)] = 3087,
+    width: Annotated[float, typer.Option(help="Scale of channels and dense units.", min=0.01)] = 1.0,
+    bottleneck: Annotated[int | None, typer.Option(help="Size of the bottleneck layer; none by default.")] = None,
+    json: Json = False,
+) -> None:
+    """Weights and multiplies of the five networks, the paper's counts beside ours."""
+    from earmark.pipelines.commands import show_architectures
+
+    show_architectures(labels, width, bottleneck, json)
+
+
+@app.command()
+def config(
+    preset: Annotated[str, typer.Argument(help="The preset to show.")] = "quick",
+    json: Json = False,
+) -> None:
+    """Show every field of a preset's config with its meaning."""
+    from earmark.pipelines.commands import show_config
+
+    show_config(preset, json)
+
+
+@app.command()
+def ui(
+    work: Work = "work",
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000,
+) -> None:
+    """Open MLflow on this work folder: runs, curves, registered models."""
+    from earmark.pipelines.commands import open_ui
+
+    open_ui(work, port)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+def _patch(file: Path | None, assignments: list[str], steps: int | None, seed: int | None) -> dict[str, Any]:
+    """The values that the command line lays over the preset: file, then --set, then the options of their own."""
+    from earmark.config import merge
+    from earmark.pipelines.settings import assignment, read_yaml
+
+    patch: dict[str, Any] = read_yaml(file) if file else {}
+    for text in assignments:
+        patch = merge(patch, assignment(text))
+    if steps is not None:
+        patch = merge(patch, {"train": {"steps": steps}})
+    return patch if seed is None else merge(patch, {"seed": seed})
+
+
+def main() -> None:
+    """Run the command; errors people can cause end it with one line."""
+    try:
+        app()
+    except EarmarkError as error:
+        print(f"earmark: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""What the commands do, once their arguments are read."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from earmark.config import ARCHITECTURES, compare_experiment, make_config
+from earmark.errors import EarmarkError, UserError
+from earmark.pipelines.local import Place, open_place, run_pipeline
+from earmark.pipelines.runs import Run, find_run, list_runs, now, record, result_of, run_id
+from earmark.pipelines.terminal import COMPARISON_COLUMNS, Terminal, comparison_rows, print_json, print_table
+from earmark.store import Store, open_store
+
+
+def run_compare(
+    data: str, preset: str, architectures: Sequence[str], patch: Mapping[str, Any], model: str, work: str, json: bool
+) -> None:
+    """``earmark run compare``: run the graph here, then print the table and where the report is."""
+    experiment = compare_experiment(make_config(preset, patch), architectures or ARCHITECTURES)
+    place = open_place(work)
+    store = _store(place)
+    arguments: dict[str, Any] = {
+        "data": str(Path(data).expanduser().absolute()) if "://" not in data else data,
+        "experiment": experiment.to_json(),
+        "variants": [variant.name for variant in experiment.variants],
+        "model": model,
+    }
+    name = run_id("compare", arguments)
+    run = Run(name, "compare", arguments["data"], model, preset, tuple(arguments["variants"]), now())
+    record(store, run)
+    terminal = Terminal()
+    terminal.console.print(f"run {name}: {len(run.variants)} networks on {data}, preset {preset}")
+    try:
+        run_pipeline(place, "compare", name, {**arguments, "run": name}, terminal)
+    except KeyboardInterrupt:
+        record(store, replace(run, finished=now(), state="stopped"))
+        terminal.console.print("stopped; finished steps and checkpoints are kept: the same command goes on from there")
+        raise typer.Exit(130) from None
+    except EarmarkError:
+        record(store, replace(run, finished=now(), state="failed"))
+        _print_comparison(place, store, name, json)
+        raise
+    record(store, replace(run, finished=now(), state="succeeded"))
+    if terminal.done and len(terminal.reused) == len(terminal.done):
+        terminal.console.print("every step was done already: nothing was computed")
+    _print_comparison(place, store, name, json)
+
+
+def _print_comparison(place: Place, store: Store, run: str, json: bool) -> None:
+    """The result of a run, as far as it got."""
+    comparison = result_of(store, run, "compare_models")
+    if comparison is None:
+        return
+    report = _report_file(place, store, run, None)
+    registered = result_of(store, run, "register_model")
+    champion = None
+    if registered is not None:
+        champion = {"name": registered.facts["name"], "version": registered.facts["version"]}
+    if json:
+        print_json({**comparison.facts, "run": run, "report": str(report), "champion": champion})
+        return
+    title = f"{comparison.facts['evaluated_clips']} test clips; networks in the order of the validation part"
+    print_table(title, COMPARISON_COLUMNS, comparison_rows(comparison.facts["networks"]))
+    if champion:
+        print(f"champion: {comparison.facts['champion']}, version {champion['version']} of model {champion['name']}")
+    print(f"report: {report}")
+
+
+def write_report(run: str, output: Path | None, work: str) -> Path:
+    """``earmark report``: the page of a run, written where it is wanted."""
+    place = open_place(work)
+    store = _store(place)
+    return _report_file(place, store, find_run(store, run).run, output)
+
+
+def _report_file(place: Place, store: Store, run: str, output: Path | None) -> Path:
+    comparison = result_of(store, run, "compare_models")
+    if comparison is None:
+        raise UserError(f"run {run} has no report yet: its command, given again, goes on with it")
+    path = output or place.work / "reports" / f"{run}.html"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(comparison.files["report.html"].read(store))
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; choose another place with --output") from None
+    return path
+
+
+def show_runs(work: str, json: bool) -> None:
+    """``earmark runs``."""
+    found = list_runs(_store(open_place(work)))
+    if json:
+        print_json([asdict(run) for run in found])
+        return
+    rows = [[r.run, r.state, r.started, r.preset, ", ".join(r.variants), r.data] for r in found]
+    print_table(f"{len(rows)} runs", ("run", "state", "started", "preset", "networks", "data"), rows, left=6)
+
+
+def show_models(work: str, json: bool) -> None:
+    """``earmark models``."""
+    os.environ.update(open_place(work).environment())
+    from earmark.registry import list_models
+
+    found = list_models()
+    if json:
+        print_json([asdict(version) for version in found])
+        return
+    rows = [
+        [
+            m.name,
+            str(m.version),
+            ", ".join(m.aliases),
+            m.architecture,
+            *("–" if value is None else f"{value:.3f}" for value in (m.map, m.auc, m.d_prime, m.accuracy)),
+            m.created,
+        ]
+        for m in found
+    ]
+    columns = ("model", "version", "aliases", "network", "mAP", "AUC", "d-prime", "accuracy", "created")
+    print_table(f"{len(rows)} versions", columns, rows, left=4)
+
+
+def show_architectures(labels: int, width: float, bottleneck: int | None, json: bool) -> None:
+    """``earmark architectures``."""
+    from earmark.architectures import PAPER, count
+
+    counted = {name: count(name, labels, width=width, bottleneck=bottleneck) for name in ARCHITECTURES}
+    if json:
+        print_json(
+            [
+                {
+                    "name": name,
+                    "weights": c.weights,
+                    "multiplies": c.multiplies,
+                    "embedding_size": c.embedding_size,
+                }
+                for name, c in counted.items()
+            ]
+        )
+        return
+    rows = [
+        [
+            name,
+            f"{c.weights:,}",
+            PAPER[name].weights,
+            f"{c.multiplies:,}",
+            PAPER[name].multiplies,
+            str(c.embedding_size),
+        ]
+        for name, c in counted.items()
+    ]
+    title = f"{labels:,} labels, width {width:g}; the paper's counts are for 3,087 labels at width 1"
+    columns = ("network", "weights", "paper", "multiplies", "paper", "embedding")
+    print_table(title, columns, rows)
+
+
+def show_config(preset: str, json: bool) -> None:
+    """``earmark config``."""
+    tree = make_config(preset)
+    if json:
+        print_json(tree.model_dump())
+        return
+    import yaml
+
+    for name, value in tree.model_dump(mode="json").items():
+        if not isinstance(value, dict):
+            print(f"{name}: {value}")
+            continue
+        print(f"{name}:")
+        fields = type(getattr(tree, name)).model_fields
+        for key, inner in value.items():
+            print(f"  # {fields[key].description}")
+            text = yaml.safe_dump(inner, default_flow_style=True).strip().removesuffix("...").strip()
+            print(f"  {key}: {text}")
+
+
+def open_ui(work: str, port: int) -> None:
+    """``earmark ui``: MLflow's own server on the work folder, in place of this process."""
+    environment = open_place(work).environment()
+    print(f"MLflow on http://127.0.0.1:{port} (Ctrl-C ends it)", file=sys.stderr)
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", environment["MLFLOW_TRACKING_URI"]]
+    command += ["--artifacts-destination", environment["EARMARK_MLFLOW_ARTIFACTS"]]
+    os.execve(sys.executable, command, {**environment, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"})
+
+
+def _store(place: Place) -> Store:
+    return open_store(place.environment()["EARMARK_STORE"])
