@@ -1,0 +1,98 @@
+"""The way to MLflow: where it is, opened without its chatter, and patient while SQLite is locked by another step."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+SQLITE = "sqlite:///"
+LOCKED_FOR_SECONDS = 30.0
+LOCKED_POLL_SECONDS = 0.05
+
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "GIT_PYTHON_REFRESH": "quiet",
+    # MLflow's own defaults, 7 retries and 120 s, are four minutes of silence before a dead server is called dead
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
+
+T = TypeVar("T")
+
+
+def tracking_uri() -> str:
+    """Where MLflow is: ``MLFLOW_TRACKING_URI``, by default SQLite in ``work/mlflow.db`` under the current folder."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{Path('work/mlflow.db').absolute()}"
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """The database's file where the URI names an SQLite database, else None."""
+    return Path(uri.removeprefix(SQLITE)) if uri.startswith(SQLITE) else None
+
+
+def artifact_location(uri: str) -> str | None:
+    """Where a new experiment keeps its artifacts: ``mlartifacts`` beside an SQLite file; a server decides."""
+    file = sqlite_file(uri)
+    return None if file is None else (file.parent.absolute() / "mlartifacts").as_uri()
+
+
+def connect(uri: str | None = None) -> MlflowClient:
+    """A client for a tracking URI (default: :func:`tracking_uri`). Takes 2 s: MLflow's import and, once, its tables.
+
+    Raises:
+        mlflow.exceptions.MlflowException: the database cannot be opened.
+    """
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    from mlflow import MlflowClient
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    uri = uri or tracking_uri()
+    file = sqlite_file(uri)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    client = patiently(lambda: MlflowClient(tracking_uri=uri, registry_uri=uri))
+    return cast("MlflowClient", _Patient(client))
+
+
+class _Patient:
+    """An MLflow client whose every call is made again while SQLite is locked: a locked call has written nothing."""
+
+    def __init__(self, client: MlflowClient) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        member = getattr(self._client, name)
+        if not callable(member):
+            return member
+        return lambda *args, **named: patiently(lambda: member(*args, **named))
+
+
+def patiently(call: Callable[[], T], seconds: float = LOCKED_FOR_SECONDS) -> T:
+    """The call's result; tried again for so many seconds while it says that the database is locked."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return call()
+        except Exception as error:
+            if "database is locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(LOCKED_POLL_SECONDS)
+
+
+def one_line(error: BaseException) -> str:
+    """An error's cause in at most 200 characters: MLflow's messages carry stack traces and SQL."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else text[:197] + "..."

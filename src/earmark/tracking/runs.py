@@ -1,0 +1,139 @@
+"""MLflow's experiments and runs found or created by tags, so that a retry or a race makes no second one."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+from earmark import __version__
+from earmark.tracking.connection import artifact_location
+from earmark.tracking.context import DatasetFacts, RunContext
+
+SETTLED = "earmark.settled"
+UNSETTLED_FOR_SECONDS = 5.0
+POLL_SECONDS = 0.05
+
+
+def experiment(client: MlflowClient, name: str) -> str:
+    """The id of the experiment of this name, created if need be; of several creators at once one wins."""
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return str(client.create_experiment(name, artifact_location=artifact_location(client.tracking_uri)))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(name)
+    if found is None or found.lifecycle_stage == "deleted":
+        from earmark.errors import UserError
+
+        raise UserError(f"the MLflow experiment {name!r} was deleted: restore it (mlflow experiments restore)")
+    return str(found.experiment_id)
+
+
+def parent_run(client: MlflowClient, context: RunContext, dataset: str) -> str:
+    """The id of the run that stands for the pipeline run, found or created by run id and dataset digest."""
+    identity = {"earmark.run": context.run, "earmark.dataset": dataset, "earmark.level": "pipeline"}
+    tags = {"earmark.pipeline": context.pipeline, "mlflow.source.name": f"earmark {context.pipeline}"}
+    return claim(client, experiment(client, context.experiment), context.run, identity, tags)[0]
+
+
+def child_run(
+    client: MlflowClient, context: RunContext, parent: str, key: str, name: str, dataset: str
+) -> tuple[str, bool]:
+    """The id of a network's run under its parent, found or created by its key, and whether it is new."""
+    identity = {"mlflow.parentRunId": parent, "earmark.key": key}
+    tags = {
+        "earmark.run": context.run,
+        "earmark.dataset": dataset,
+        "earmark.variant": name,
+        "earmark.level": "network",
+        "earmark.version": __version__,
+        "mlflow.source.name": f"earmark {context.pipeline}",
+    }
+    return claim(client, experiment(client, context.experiment), name, identity, tags)
+
+
+def claim(
+    client: MlflowClient, experiment_id: str, name: str, identity: Mapping[str, str], tags: Mapping[str, str]
+) -> tuple[str, bool]:
+    """The one run with these identity tags, and whether this call made it.
+
+    MLflow keeps no run unique, so creators agree among themselves. A run counts once it is settled, and its creator
+    settles it only when it sees no other: of two that both saw nobody else, one was looking before the other had
+    created its run, and the other then saw it. Whoever is not alone takes its run back, except the oldest, which
+    waits for the rest to do so. A run whose creator died before settling it is adopted after a while.
+    """
+    mine: str | None = None
+    until = time.monotonic() + UNSETTLED_FOR_SECONDS
+    while True:
+        runs = find_runs(client, experiment_id, identity)
+        settled = [run for run in runs if SETTLED in run.data.tags]
+        if settled or time.monotonic() > until:
+            chosen = (settled or runs)[0].info.run_id if runs else None
+            if mine is not None and mine != chosen:
+                client.delete_run(mine)
+            if chosen is not None:
+                if not settled:
+                    client.set_tag(chosen, SETTLED, "true")
+                return chosen, chosen == mine
+        if not runs:
+            mine = client.create_run(experiment_id, tags={**tags, **identity}, run_name=name).info.run_id
+            continue
+        ids = [run.info.run_id for run in runs]
+        if ids == [mine]:
+            client.set_tag(ids[0], SETTLED, "true")
+            return ids[0], True
+        if mine is not None and ids[0] != mine:
+            client.delete_run(mine)
+            mine = None
+        time.sleep(POLL_SECONDS * random.uniform(0.5, 1.5))
+
+
+def find_runs(client: MlflowClient, experiment_id: str, tags: Mapping[str, str]) -> list[Run]:
+    """Runs that carry all these tags, oldest first."""
+    wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+    found = list(client.search_runs([experiment_id], filter_string=wanted))
+    return sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))
+
+
+def log_params(client: MlflowClient, run_id: str, params: Mapping[str, object]) -> None:
+    """Write the parameters that the run does not have: MLflow refuses to change one, and they are the same anyway."""
+    from mlflow.entities import Param
+
+    known = client.get_run(run_id).data.params
+    new = [Param(name, str(value)) for name, value in params.items() if name not in known]
+    for start in range(0, len(new), 100):
+        client.log_batch(run_id, params=new[start : start + 100])
+
+
+def log_figures(client: MlflowClient, run_id: str, metrics: Mapping[str, float]) -> None:
+    """Write final figures, without a step of their own; written again, the latest counts."""
+    from mlflow.entities import Metric
+
+    now = time.time_ns() // 1_000_000
+    client.log_batch(run_id, metrics=[Metric(name, float(value), now, 0) for name, value in metrics.items()])
+
+
+def log_dataset(client: MlflowClient, run_id: str, dataset: DatasetFacts) -> None:
+    """Name the dataset as the run's input."""
+    import json
+
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    entity = Dataset(
+        name="earmark",
+        digest=dataset.digest,
+        source_type="uri",
+        source=json.dumps({"uri": dataset.source}),
+        profile=json.dumps(dataset.facts),
+    )
+    client.log_inputs(run_id, datasets=[DatasetInput(entity, [InputTag("mlflow.data.context", "training")])])
