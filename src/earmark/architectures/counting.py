@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from earmark.architectures.base import BANDS, FRAMES
-from earmark.architectures.options import OptionValue
 from earmark.architectures.registry import create
 
 
@@ -44,7 +43,7 @@ def count(
     n_labels: int | None = None,
     width: float = 1.0,
     bottleneck: int | None = None,
-    **options: OptionValue,
+    **options: Any,
 ) -> Counts:
     """Counts of a network given by name, or of one that exists; nothing is computed, so it takes milliseconds.
 

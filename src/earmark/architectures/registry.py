@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import nn
 
 from earmark.architectures.alexnet import alexnet
-from earmark.architectures.base import Network, initialise
+from earmark.architectures.base import Network
 from earmark.architectures.fully_connected import fully_connected
 from earmark.architectures.inception_v3 import inception_v3
 from earmark.architectures.options import OptionValue, complete_options
@@ -61,11 +60,5 @@ def create(
         raise UserError(f"bottleneck must be at least 1, or None for none (got {bottleneck})")
     if not 0.0 <= dropout < 1.0:
         raise UserError(f"dropout must be at least 0 and below 1 (got {dropout})")
-    device = torch.get_default_device()
-    # Built without storage: torch's own initial weights would be drawn only to be overwritten.
-    with torch.device("meta"):
-        trunk, trunk_size = TRUNKS[name](width, dropout, **complete)
-        network = Network(trunk, trunk_size, n_labels, bottleneck, dropout)
-    network.to_empty(device=device)
-    initialise(network)
-    return network
+    trunk, trunk_size = TRUNKS[name](width, dropout, **complete)
+    return Network(trunk, trunk_size, n_labels, bottleneck, dropout)

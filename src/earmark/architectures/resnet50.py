@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
-from earmark.architectures.base import GlobalAveragePool, conv_bn_relu, scaled
+from earmark.architectures.base import Convolution, GlobalAveragePool, conv_bn_relu, scaled
 
 STAGES = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))
 """Inner channels, blocks and stride of each stage; a stage's output has four times its inner channels."""
@@ -51,14 +51,12 @@ class Bottleneck(nn.Module):
         self.residual = nn.Sequential(
             conv_bn_relu(in_channels, inner, 1, first),
             conv_bn_relu(inner, inner, 3, second, 1),
-            nn.Conv2d(inner, channels, 1, bias=False),
+            Convolution(inner, channels, 1),
             nn.BatchNorm2d(channels),
         )
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or in_channels != channels:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(in_channels, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
-            )
+            self.shortcut = nn.Sequential(Convolution(in_channels, channels, 1, stride), nn.BatchNorm2d(channels))
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x_BCTF: Tensor) -> Tensor:
