@@ -131,7 +131,9 @@ def show_architectures(labels: int, width: float, bottleneck: int | None, json: 
     """``earmark architectures``."""
     from earmark.architectures import PAPER, count
 
-    counted = {name: count(name, labels, width=width, bottleneck=bottleneck) for name in ARCHITECTURES}
+    counts = {name: count(name, labels, width=width, bottleneck=bottleneck) for name in ARCHITECTURES}
+    # The last layer is the output: its kernel is embedding × labels.
+    embeddings = {name: c.layers[-1].weights // labels for name, c in counts.items()}
     if json:
         print_json(
             [
@@ -139,9 +141,10 @@ def show_architectures(labels: int, width: float, bottleneck: int | None, json: 
                     "name": name,
                     "weights": c.weights,
                     "multiplies": c.multiplies,
-                    "embedding_size": c.embedding_size,
+                    "parameters": c.parameters,
+                    "embedding_size": embeddings[name],
                 }
-                for name, c in counted.items()
+                for name, c in counts.items()
             ]
         )
         return
@@ -149,16 +152,15 @@ def show_architectures(labels: int, width: float, bottleneck: int | None, json: 
         [
             name,
             f"{c.weights:,}",
-            PAPER[name].weights,
+            f"{PAPER[name].weights / 1e6:g} M",
             f"{c.multiplies:,}",
-            PAPER[name].multiplies,
-            str(c.embedding_size),
+            f"{PAPER[name].multiplies / 1e6:,g} M",
+            f"{embeddings[name]:,}",
         ]
-        for name, c in counted.items()
+        for name, c in counts.items()
     ]
     title = f"{labels:,} labels, width {width:g}; the paper's counts are for 3,087 labels at width 1"
-    columns = ("network", "weights", "paper", "multiplies", "paper", "embedding")
-    print_table(title, columns, rows)
+    print_table(title, ("network", "weights", "paper", "multiplies", "paper", "embedding"), rows)
 
 
 def show_config(preset: str, json: bool) -> None:

@@ -1,0 +1,95 @@
+"""Compiled graphs: what Kubeflow would receive."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from kfp import compiler
+
+from earmark.pipelines.compare import compare
+
+GOLDEN = Path(__file__).parent / "golden"
+PIPELINES = {"compare": compare}
+
+
+@pytest.fixture(scope="module", params=sorted(PIPELINES))
+def compiled(request, tmp_path_factory):
+    path = tmp_path_factory.mktemp("ir") / f"{request.param}.yaml"
+    compiler.Compiler().compile(PIPELINES[request.param], str(path))
+    return request.param, path.read_text()
+
+
+@pytest.fixture(scope="module")
+def spec(compiled):
+    return next(yaml.safe_load_all(compiled[1]))
+
+
+def normalised(spec):
+    """The graph without the components' sources and the compiler's version, which change without changing it."""
+    executors = {
+        name: {"image": re.sub(r":[^:]+$", ":VERSION", e["container"]["image"])}
+        for name, e in spec["deploymentSpec"]["executors"].items()
+    }
+    return {"components": spec["components"], "executors": executors, "root": spec["root"]}
+
+
+def test_the_graph_is_the_one_that_was_last_agreed_on(compiled, spec):
+    path = GOLDEN / f"{compiled[0]}.yaml"
+    text = yaml.safe_dump(normalised(spec), sort_keys=True)
+    if not path.exists():
+        path.write_text(text)
+        pytest.fail(f"{path.name} was not there and has been written: read it, then run again")
+    assert text == path.read_text(), f"the graph changed; if that was wanted, remove {path.name} and run again"
+
+
+def test_nothing_is_installed_when_a_step_starts(compiled):
+    assert "pip install" not in compiled[1]
+
+
+def test_every_step_states_its_image(spec):
+    executors = spec["deploymentSpec"]["executors"]
+    assert len(executors) == 7
+    for name, executor in executors.items():
+        assert re.match(r"\S+/\S+:\S+$", executor["container"]["image"]), name
+    train = {n for n, e in executors.items() if "-train:" in e["container"]["image"]}
+    assert train == {"exec-train-model", "exec-evaluate-model"}
+
+
+def groups(spec):
+    yield "root", spec["root"]
+    for name, component in spec["components"].items():
+        if "dag" in component:
+            yield name, component
+
+
+def test_no_group_reads_an_input_that_it_does_not_declare(spec):
+    for name, group in groups(spec):
+        declared = group.get("inputDefinitions", {})
+        known = set(declared.get("parameters", {})) | set(declared.get("artifacts", {}))
+        for task_name, task in group["dag"]["tasks"].items():
+            inputs = task.get("inputs", {})
+            for value in [*inputs.get("parameters", {}).values(), *inputs.get("artifacts", {}).values()]:
+                for kind in ("componentInputParameter", "componentInputArtifact"):
+                    assert value.get(kind) is None or value[kind] in known or value[kind].endswith("-loop-item"), (
+                        f"{task_name} in {name} reads {value[kind]}"
+                    )
+
+
+def test_kubeflows_cache_is_off_and_retries_are_set_on_every_task(spec):
+    tasks = [(n, t) for _, g in groups(spec) for n, t in g["dag"]["tasks"].items() if not n.startswith("for-loop")]
+    assert len(tasks) == 7
+    for name, task in tasks:
+        assert task["cachingOptions"] == {}, name
+        assert task["retryPolicy"]["maxRetryCount"] >= 1, name
+
+
+def test_a_pipeline_takes_at_most_six_parameters_none_of_them_a_struct(spec):
+    parameters = spec["root"]["inputDefinitions"]["parameters"]
+    assert len(parameters) <= 6
+    assert {p["parameterType"] for p in parameters.values()} <= {"STRING", "LIST"}
+
+
+def test_one_network_after_another(spec):
+    loops = [t for t in spec["root"]["dag"]["tasks"].values() if "iteratorPolicy" in t]
+    assert [loop["iteratorPolicy"]["parallelismLimit"] for loop in loops] == [1]
