@@ -189,7 +189,7 @@ def open_ui(work: str, port: int) -> None:
     print(f"MLflow on http://127.0.0.1:{port} (Ctrl-C ends it)", file=sys.stderr)
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", environment["MLFLOW_TRACKING_URI"]]
-    command += ["--artifacts-destination", environment["EARMARK_MLFLOW_ARTIFACTS"]]
+    command += ["--artifacts-destination", (Path(environment["EARMARK_WORK"]) / "mlartifacts").as_uri()]
     os.execve(sys.executable, command, {**environment, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"})
 
 

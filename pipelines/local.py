@@ -49,10 +49,15 @@ class Place:
         local = {
             "EARMARK_STORE": str(self.work / "store"),
             "MLFLOW_TRACKING_URI": f"sqlite:///{self.work / 'mlflow.db'}",
-            "EARMARK_MLFLOW_ARTIFACTS": str(self.work / "mlartifacts"),
         }
         chosen = {name: os.environ.get(name) or value for name, value in local.items()}
-        return {**os.environ, **chosen, "EARMARK_PROGRESS": "json", "PYTHONUNBUFFERED": "1"}
+        return {
+            **os.environ,
+            **chosen,
+            "EARMARK_WORK": str(self.work),
+            "EARMARK_PROGRESS": "json",
+            "PYTHONUNBUFFERED": "1",
+        }
 
     def log(self, run: str) -> Path:
         """Everything the run's children printed."""
