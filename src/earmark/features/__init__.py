@@ -1,0 +1,47 @@
+"""From encoded audio to stored log-mel frames and patches. Knows no labels and no network."""
+
+from earmark.config import FeatureSpec
+from earmark.features.clip import ClipFacts, clip_key, frames_of, frames_of_sound
+from earmark.features.decode import DecodeError, Sound, decode
+from earmark.features.frames import FrameStore
+from earmark.features.logmel import log_mel, mel_matrix, patches
+from earmark.features.quantise import dequantise, quantise
+from earmark.features.spec import (
+    FLOOR,
+    HOP,
+    MEL_BANDS,
+    PATCH_FRAMES,
+    PATCH_SAMPLES,
+    SAMPLE_RATE,
+    WINDOW,
+    frame_count,
+    padded_samples,
+    patch_count,
+)
+
+__all__ = [
+    "FLOOR",
+    "HOP",
+    "MEL_BANDS",
+    "PATCH_FRAMES",
+    "PATCH_SAMPLES",
+    "SAMPLE_RATE",
+    "WINDOW",
+    "ClipFacts",
+    "DecodeError",
+    "FeatureSpec",
+    "FrameStore",
+    "Sound",
+    "clip_key",
+    "decode",
+    "dequantise",
+    "frame_count",
+    "frames_of",
+    "frames_of_sound",
+    "log_mel",
+    "mel_matrix",
+    "padded_samples",
+    "patch_count",
+    "patches",
+    "quantise",
+]

@@ -1,0 +1,131 @@
+"""Encoded audio to samples, each file opened once by the fastest safe decoder of its format, known by its first bytes.
+
+Decoders are imported where they are used: whoever only reads stored frames does not pay for them.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earmark.errors import EarmarkError
+
+# libsndfile's names of encodings that a type holds exactly; all others (MP3, Opus, Vorbis) are decoded to float32.
+INT16_SUBTYPES = {
+    *("PCM_S8", "PCM_U8", "PCM_16", "DPCM_8", "DPCM_16", "ULAW", "ALAW", "IMA_ADPCM", "MS_ADPCM", "GSM610"),
+    *("G721_32", "G723_24", "G723_40", "VOX_ADPCM", "NMS_ADPCM_16", "NMS_ADPCM_24", "NMS_ADPCM_32", "ALAC_16"),
+}
+INT32_SUBTYPES = {"PCM_24", "PCM_32", "ALAC_20", "ALAC_24", "ALAC_32"}
+WAVE_FORMAT_PCM = 1
+
+
+class DecodeError(EarmarkError):
+    """Bytes that no decoder takes; the message is the decoder's reason in a few words."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Decoded samples (N, channels) at the file's own rate and in its own type: int16, int32, float32 or float64."""
+
+    samples_NC: NDArray[Any]
+    rate: int
+
+    def segment(self, start_s: float | None, end_s: float | None) -> Sound:
+        """The part between two times in seconds; None stands for the file's start or end."""
+        first = round((start_s or 0.0) * self.rate)
+        last = None if end_s is None else round(end_s * self.rate)
+        return Sound(self.samples_NC[first:last], self.rate)
+
+
+def decode(data: bytes) -> Sound:
+    """The sound in the bytes of a file (WAV of every sample type, FLAC, Ogg Vorbis, Opus, MP3, AIFF …).
+
+    Raises:
+        DecodeError: with the decoder's reason.
+    """
+    if not data:
+        raise DecodeError("the file is empty")
+    sound = None
+    if data[:4] == b"RIFF":
+        sound = _pcm16_wav(data)
+    elif data[:4] == b"fLaC":
+        sound = _miniaudio_flac(data)
+    elif data[:4] == b"OggS" and data[28:35] == b"\x01vorbis":
+        sound = _miniaudio_vorbis(data)
+    elif data[4:8] == b"ftyp":
+        raise DecodeError("MP4 and M4A are not read; convert it to FLAC or WAV")
+    return sound or _soundfile(data)
+
+
+def _pcm16_wav(data: bytes) -> Sound | None:
+    """The commonest WAV read in place; None where anything is out of the ordinary, for libsndfile to judge.
+
+    Through libsndfile the same costs a third of the whole way to log-mel frames.
+    """
+    if data[8:12] != b"WAVE":
+        return None
+    at, form = 12, None
+    while at + 8 <= len(data):
+        name, size = struct.unpack_from("<4sI", data, at)
+        if name == b"fmt " and size >= 16 and at + 24 <= len(data):
+            form = struct.unpack_from("<HHIIHH", data, at + 8)
+        if name == b"data" and form is not None:
+            tag, channels, rate, _, block, bits = form
+            if (tag, bits, block) != (WAVE_FORMAT_PCM, 16, 2 * channels) or not channels or not rate:
+                return None
+            samples = np.frombuffer(data, "<i2", min(size, len(data) - at - 8) // block * channels, at + 8)
+            return Sound(samples.reshape(-1, channels), rate)
+        at += 8 + size + size % 2
+    return None
+
+
+def _miniaudio_vorbis(data: bytes) -> Sound | None:
+    """Vorbis by stb_vorbis at its native rate and channels, a third faster than libsndfile; None if it refuses."""
+    channels, rate = struct.unpack_from("<BI", data, 39) if len(data) >= 44 else (0, 0)
+    return _miniaudio(data, "FLOAT32", channels, rate)
+
+
+def _miniaudio_flac(data: bytes) -> Sound | None:
+    """FLAC by dr_flac at its native rate, channels and width, 1.7 times faster than libsndfile; None if it refuses."""
+    packed = int.from_bytes(data[18:22], "big")
+    rate, channels, bits = packed >> 12, (packed >> 9 & 7) + 1, (packed >> 4 & 31) + 1
+    return _miniaudio(data, "SIGNED16" if bits <= 16 else "SIGNED32", channels, rate)
+
+
+def _miniaudio(data: bytes, width: str, channels: int, rate: int) -> Sound | None:
+    import miniaudio
+
+    if not channels or not rate:
+        return None
+    try:
+        sound = miniaudio.decode(data, miniaudio.SampleFormat[width], channels, rate)
+    except miniaudio.DecodeError:
+        return None
+    samples = np.frombuffer(sound.samples, {"SIGNED16": "i2", "SIGNED32": "i4", "FLOAT32": "f4"}[width])
+    return Sound(samples.reshape(-1, channels), rate) if len(samples) else None
+
+
+def _soundfile(data: bytes) -> Sound:
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            samples_NC = file.read(dtype=_dtype_of(file.subtype), always_2d=True)
+            return Sound(samples_NC, file.samplerate)
+    except soundfile.LibsndfileError as error:
+        raise DecodeError(error.error_string.strip().rstrip(".").lower()) from error
+    except (RuntimeError, ValueError, TypeError, MemoryError) as error:
+        raise DecodeError(str(error) or type(error).__name__) from error
+
+
+def _dtype_of(subtype: str) -> str:
+    if subtype in INT16_SUBTYPES:
+        return "int16"
+    if subtype in INT32_SUBTYPES:
+        return "int32"
+    return "float64" if subtype == "DOUBLE" else "float32"

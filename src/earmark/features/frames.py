@@ -1,0 +1,86 @@
+"""Stored frames as one logical array: patches are 96-row views over memory-mapped shards, gathered by the batch."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earmark.config import FeatureSpec
+from earmark.features.quantise import quantise
+from earmark.features.spec import FLOOR, MEL_BANDS, PATCH_FRAMES
+from earmark.store import Manifest, Store
+
+SHARD_NAME = re.compile(r"shard-\d+")
+
+
+class FrameStore:
+    """The shards of a ``patches`` result, mapped into memory: nothing is read until it is asked for.
+
+    Attributes:
+        spec: how the frames were made and are stored.
+        shards: one (rows, 64) array of the stored precision a shard, numbered as in the index.
+    """
+
+    def __init__(self, shards: list[NDArray[Any]], spec: FeatureSpec) -> None:
+        self.spec = spec
+        self.shards = shards
+        self._patches = [_patch_view(shard) for shard in shards]
+
+    @staticmethod
+    def open(store: Store, patches: Manifest) -> FrameStore:
+        """Map the shards that the manifest names, each checked against its sha256 once.
+
+        Raises:
+            CorruptObject: a shard's bytes are not those that were written; names it and the remedy.
+        """
+        spec = FeatureSpec.model_validate(patches.facts["spec"])
+        names = sorted(name for name in patches.files if SHARD_NAME.fullmatch(name))
+        paths = [patches.files[name].local(store) for name in names]
+        shards = [np.memmap(path, dtype=spec.storage, mode="r").reshape(-1, MEL_BANDS) for path in paths]
+        return FrameStore([np.asarray(shard) for shard in shards], spec)
+
+    def gather(self, shard_B: NDArray[np.integer[Any]], row_B: NDArray[np.integer[Any]]) -> NDArray[Any]:
+        """The patches that start at those rows of those shards: (B, 96, 64) in the stored precision, a copy."""
+        batch = len(row_B)
+        if len(self._patches) == 1:
+            x_BX: NDArray[Any] = self._patches[0][row_B]
+            return x_BX.reshape(batch, PATCH_FRAMES, MEL_BANDS)
+        x_BX = np.empty((batch, PATCH_FRAMES * MEL_BANDS), self.spec.storage)
+        views = self._patches
+        for at, (shard, row) in enumerate(zip(shard_B.tolist(), row_B.tolist(), strict=True)):
+            x_BX[at] = views[shard][row]
+        return x_BX.reshape(batch, PATCH_FRAMES, MEL_BANDS)
+
+    def clip(self, shard: int, first_row: int, rows: int) -> NDArray[Any]:
+        """The frames of one clip, (T, 64) in the stored precision, a view."""
+        return self.shards[shard][first_row : first_row + rows]
+
+    @cached_property
+    def silent_before(self) -> list[NDArray[np.int32]]:
+        """For each shard, how many of the rows before row r are at the floor (digital silence), for r in 0..rows."""
+        floor = quantise(np.array([FLOOR], np.float32), self.spec)[0]
+        counts = []
+        for frames_TF in self.shards:
+            before = np.zeros(len(frames_TF) + 1, np.int32)
+            np.cumsum(frames_TF.max(axis=1) <= floor, out=before[1:])
+            counts.append(before)
+        return counts
+
+    def silent_share(self, shard_B: NDArray[np.integer[Any]], row_B: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """Share of digitally silent frames, 0 to 1, in each patch that starts at those rows of those shards: (B,)."""
+        share_B = np.empty(len(row_B), np.float32)
+        for shard in np.unique(shard_B):
+            here, before = shard_B == shard, self.silent_before[shard]
+            share_B[here] = (before[row_B[here] + PATCH_FRAMES] - before[row_B[here]]) / PATCH_FRAMES
+        return share_B
+
+
+def _patch_view(shard: NDArray[Any]) -> NDArray[Any]:
+    """Every patch of a shard as one flat row: (rows - 95, 6144), a view whose rows overlap."""
+    flat = np.lib.stride_tricks.sliding_window_view(shard.reshape(-1), PATCH_FRAMES * MEL_BANDS)
+    view: NDArray[Any] = flat[::MEL_BANDS]
+    return view
