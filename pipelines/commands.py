@@ -11,10 +11,11 @@ from typing import Any
 
 import typer
 
-from earmark.config import ARCHITECTURES, compare_experiment, make_config
+from earmark.config import ARCHITECTURES, make_config
 from earmark.errors import EarmarkError, UserError
 from earmark.pipelines.local import Place, open_place, run_pipeline
 from earmark.pipelines.runs import Run, find_run, list_runs, now, record, result_of, run_id
+from earmark.pipelines.settings import compare_request
 from earmark.pipelines.terminal import COMPARISON_COLUMNS, Terminal, comparison_rows, print_json, print_table
 from earmark.store import Store, open_store
 
@@ -23,7 +24,7 @@ def run_compare(
     data: str, preset: str, architectures: Sequence[str], patch: Mapping[str, Any], model: str, work: str, json: bool
 ) -> None:
     """``earmark run compare``: run the graph here, then print the table and where the report is."""
-    experiment = compare_experiment(make_config(preset, patch), architectures or ARCHITECTURES)
+    experiment = compare_request(preset, patch, architectures)
     place = open_place(work)
     store = _store(place)
     arguments: dict[str, Any] = {
