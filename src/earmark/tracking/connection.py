@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+from earmark.errors import EarmarkError
 
 SQLITE = "sqlite:///"
 LOCKED_FOR_SECONDS = 30.0
@@ -96,3 +99,26 @@ def one_line(error: BaseException) -> str:
     """An error's cause in at most 200 characters: MLflow's messages carry stack traces and SQL."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 200 else text[:197] + "..."
+
+
+@contextmanager
+def mlflow_needed() -> Iterator[None]:
+    """Tell an MLflow that fails, where a step cannot do without it, in a line with the remedy.
+
+    Raises:
+        EarmarkError: in place of MLflow's, the network's and the database's own.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not _from_mlflow(error):
+            raise
+        text = f"MLflow at {tracking_uri()} failed: {one_line(error)}"
+        raise EarmarkError(f"{text}; finished steps are kept, so run the same command again once it answers") from error
+
+
+def _from_mlflow(error: Exception) -> bool:
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return isinstance(error, MlflowException | SQLAlchemyError | OSError)

@@ -22,8 +22,15 @@ class Point:
     time_ms: int
 
 
+def points_of(part: str, row: Mapping[str, float | None], time_ms: int) -> list[Point]:
+    """A row of curves, ``{"step": 10, "loss": 0.3}`` of part ``train``, as points of ``train/loss``."""
+    step = int(row["step"] or 0)
+    values = {name: value for name, value in row.items() if name != "step" and value is not None}
+    return [Point(f"{part}/{name}", float(value), step, time_ms) for name, value in values.items()]
+
+
 def deliver(
-    client: MlflowClient, run_id: str, points: Sequence[Point], last_steps: dict[str, int] | None
+    client: MlflowClient, run_id: str, points: Sequence[Point], known: dict[str, set[int]] | None
 ) -> Iterator[int]:
     """Write points in batches; yields after each batch how many are through.
 
@@ -31,18 +38,17 @@ def deliver(
         client: MLflow.
         run_id: the run that gets them.
         points: in order of time.
-        last_steps: for a run that an earlier attempt wrote to: the last step that each metric has, filled in here as
-            metrics come up; points up to it are there already and left out. None for a new run.
+        known: for a run that may have points already: the steps that each metric has, filled in here as metrics come
+            up; points at such steps are left out. None for a new run.
     """
     from mlflow.entities import Metric
 
     for start in range(0, len(points), POINTS_PER_BATCH):
         batch = points[start : start + POINTS_PER_BATCH]
-        if last_steps is not None:
-            for name in {point.name for point in batch} - last_steps.keys():
-                history = client.get_metric_history(run_id, name)
-                last_steps[name] = max((metric.step for metric in history), default=-1)
-        new = [p for p in batch if last_steps is None or p.step > last_steps[p.name]]
+        if known is not None:
+            for name in {point.name for point in batch} - known.keys():
+                known[name] = {metric.step for metric in client.get_metric_history(run_id, name)}
+        new = [point for point in batch if known is None or point.step not in known[point.name]]
         if new:
             client.log_batch(run_id, metrics=[Metric(p.name, p.value, p.time_ms, p.step) for p in new])
         yield start + len(batch)

@@ -115,12 +115,26 @@ def log_params(client: MlflowClient, run_id: str, params: Mapping[str, object]) 
         client.log_batch(run_id, params=new[start : start + 100])
 
 
-def log_figures(client: MlflowClient, run_id: str, metrics: Mapping[str, float]) -> None:
-    """Write final figures, without a step of their own; written again, the latest counts."""
+def log_figures(client: MlflowClient, run_id: str, figures: Mapping[str, float], model_id: str | None = None) -> None:
+    """Write final figures, which have no step, where the run does not show them yet.
+
+    Args:
+        client: MLflow.
+        run_id: the run that gets them.
+        figures: by name.
+        model_id: the logged model whose figures they are too.
+    """
     from mlflow.entities import Metric
 
     now = time.time_ns() // 1_000_000
-    client.log_batch(run_id, metrics=[Metric(name, float(value), now, 0) for name, value in metrics.items()])
+    known = client.get_run(run_id).data.metrics
+    new = [
+        Metric(name, float(value), now, 0, model_id=model_id)
+        for name, value in figures.items()
+        if known.get(name) != float(value)
+    ]
+    if new:
+        client.log_batch(run_id, metrics=new)
 
 
 def log_dataset(client: MlflowClient, run_id: str, dataset: DatasetFacts) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 from earmark.progress import Progress
 from earmark.tracking.connection import connect, one_line, tracking_uri
 from earmark.tracking.context import DatasetFacts, RunContext
-from earmark.tracking.points import Point, deliver
+from earmark.tracking.points import Point, deliver, points_of
 from earmark.tracking.runs import child_run, log_dataset, log_figures, log_params, parent_run
 
 FLUSH_SECONDS = 2.0
@@ -72,11 +72,16 @@ class ChildRun:
         self._thread = threading.Thread(target=self._work, name=f"mlflow-{name}", daemon=True)
         self._thread.start()
 
-    def log(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Note metrics of an optimiser step, named ``train/loss``, ``validation/map`` and the like; never waits."""
-        now = time.time_ns() // 1_000_000
+    def log(self, part: str, row: Mapping[str, float | None]) -> None:
+        """Note a row of curves; never waits.
+
+        Args:
+            part: ``train`` or ``validation``; the metrics' names start with it.
+            row: ``step`` (the optimiser's) and values by name; a value of None is left out.
+        """
+        points = points_of(part, row, time.time_ns() // 1_000_000)
         with self._lock:
-            self._points += [Point(name, float(value), step, now) for name, value in metrics.items()]
+            self._points += points
 
     def finish(
         self,
@@ -105,13 +110,13 @@ class ChildRun:
 
     def _work(self) -> None:
         client: MlflowClient | None = None
-        run_id, last_steps = "", None
+        run_id, known = "", None
         while not self._done.is_set() and not self._given_up.is_set():
             try:
                 client = client or connect(self._uri)
                 if not run_id:
-                    run_id, last_steps = self._open(client)
-                self._flush(client, run_id, last_steps)
+                    run_id, known = self._open(client)
+                self._flush(client, run_id, known)
             except Exception as error:  # whatever MLflow does, it is no reason to stop training
                 self._complain(error)
                 self._pause(RETRY_SECONDS)
@@ -119,8 +124,8 @@ class ChildRun:
                 self._cause = None
                 self._pause(FLUSH_SECONDS)
 
-    def _open(self, client: MlflowClient) -> tuple[str, dict[str, int] | None]:
-        """The run's id and, where an earlier attempt wrote to it, an empty table of the last steps it has."""
+    def _open(self, client: MlflowClient) -> tuple[str, dict[str, set[int]] | None]:
+        """The run's id and, where an earlier attempt wrote to it, an empty table of the steps it has."""
         parent = parent_run(client, self._context, self._dataset.digest)
         run_id, new = child_run(client, self._context, parent, self._key, self._name, self._dataset.digest)
         for each in (parent, run_id):
@@ -129,12 +134,12 @@ class ChildRun:
         log_dataset(client, run_id, self._dataset)
         return run_id, None if new else {}
 
-    def _flush(self, client: MlflowClient, run_id: str, last_steps: dict[str, int] | None) -> None:
+    def _flush(self, client: MlflowClient, run_id: str, known: dict[str, set[int]] | None) -> None:
         with self._lock:
             end, points = self._end, list(self._points)
         delivered = 0
         try:
-            for through in deliver(client, run_id, points, last_steps):
+            for through in deliver(client, run_id, points, known):
                 delivered = through
         finally:
             with self._lock:
