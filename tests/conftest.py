@@ -1,7 +1,32 @@
-"""What every test shares."""
+"""What several test folders share: the example clips, and a small dataset cut from them."""
 
-from hypothesis import settings
+import csv
+import shutil
+from pathlib import Path
 
-# A time limit per example fails on a busy machine and says nothing of the code.
-settings.register_profile("earmark", deadline=None)
-settings.load_profile("earmark")
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples" / "esc10"
+
+
+@pytest.fixture(scope="session")
+def examples():
+    """120 real clips of ten labels in three folds, with their CSV."""
+    return EXAMPLES
+
+
+@pytest.fixture(scope="session")
+def three_labels(tmp_path_factory):
+    """36 real clips of three labels in three folds, as a folder with a CSV."""
+    folder = tmp_path_factory.mktemp("data") / "three"
+    (folder / "audio").mkdir(parents=True)
+    with (EXAMPLES / "clips.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    kept = [row for row in rows if row["label"] in sorted({row["label"] for row in rows})[:3]]
+    with (folder / "clips.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(kept)
+    for row in kept:
+        shutil.copy(EXAMPLES / "audio" / row["filename"], folder / "audio")
+    return folder

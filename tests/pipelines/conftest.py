@@ -1,0 +1,37 @@
+"""The command as a user runs it: a process, its outputs, its exit code."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EARMARK = Path(sys.executable).with_name("earmark")
+# Small and short, so that a whole graph takes seconds: what is tested is the chain, not the networks.
+SMALL = ["--architectures", "fully_connected,alexnet", "--steps", "12"]
+SMALL += [f"--set={value}" for value in ("architecture.width=0.1", "train.batch_size=16", "train.precision=fp32")]
+SMALL += ["--set=evaluate.bootstrap_resamples=100"]
+
+
+def environment(**more):
+    """This process's environment without what would lead a run elsewhere."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("EARMARK_", "MLFLOW_"))}
+    return {**kept, "COLUMNS": "200", **more}
+
+
+def earmark(*arguments, cwd=None, **more):
+    """Run the command to its end."""
+    command = [str(EARMARK), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment(**more), check=False)
+
+
+@pytest.fixture(scope="session")
+def compared(three_labels, tmp_path_factory):
+    """A finished comparison of two small networks: its work folder and the document it printed."""
+    work = tmp_path_factory.mktemp("compared") / "work"
+    done = earmark("run", "compare", "--data", three_labels, "--work", work, *SMALL, "--json")
+    log = "".join(path.read_text() for path in work.glob("logs/*.log"))
+    assert done.returncode == 0, done.stderr + log[-5000:]
+    return work, json.loads(done.stdout), done

@@ -1,0 +1,97 @@
+"""Runs that are stopped, killed or fed a network that cannot train."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from .conftest import EARMARK, SMALL, earmark, environment
+
+
+def start(data, work, *more):
+    command = [str(EARMARK), "run", "compare", "--data", str(data), "--work", str(work), *SMALL, *more, "--json"]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(), start_new_session=True
+    )
+
+
+def processes(*words):
+    """Ids of running processes whose command line holds all the words."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/cmdline", "rb") as file:
+                    line = file.read().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if all(word in line for word in words):
+                found.append(int(entry))
+    return found
+
+
+def wait_for(condition, seconds=60):
+    until = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.02)
+    return value
+
+
+def weights(work):
+    return sorted(path.name for path in (work / "store/results/train_model").glob("*/weights-*.safetensors"))
+
+
+def test_ctrl_c_ends_everything_and_the_same_command_goes_on(compared, three_labels, tmp_path):
+    reference, document, _ = compared
+    work = tmp_path / "work"
+    run = start(three_labels, work)
+    wait_for(lambda: processes("earmark.training.worker", str(work)))
+    run.send_signal(signal.SIGINT)
+    _, told = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert "the same command goes on from there" in told
+    assert processes(str(work)) == []
+    assert json.loads(earmark("runs", "--work", work, "--json").stdout)[0]["state"] == "stopped"
+
+    done = earmark("run", "compare", "--data", three_labels, "--work", work, *SMALL, "--json")
+    assert done.returncode == 0, done.stderr
+    assert weights(work) == weights(reference)
+    again = json.loads(done.stdout)
+    assert [n["map"] for n in again["networks"]] == [n["map"] for n in document["networks"]]
+
+
+@pytest.mark.parametrize("victim", ["earmark.training.worker", "kfp.dsl.executor_main"])
+def test_a_killed_training_step_resumes_by_itself(victim, compared, three_labels, tmp_path):
+    reference, _, _ = compared
+    work = tmp_path / "work"
+    run = start(three_labels, work)
+    wait_for(lambda: processes("earmark.training.worker", str(work)))
+    for process in processes(victim):
+        if "train_model" in open(f"/proc/{process}/cmdline").read() or victim != "kfp.dsl.executor_main":
+            os.kill(process, signal.SIGKILL)
+    out, told = run.communicate(timeout=240)
+    assert run.returncode == 0, told
+    assert weights(work) == weights(reference)
+    assert json.loads(out)["champion"]["version"] == 1
+
+
+def test_a_network_that_fails_is_named_the_others_are_compared_and_the_run_fails(three_labels, tmp_path):
+    work = tmp_path / "work"
+    run = start(three_labels, work, "--set", "train.max_restarts=0", "--set", "train.steps=13")
+    wait_for(lambda: (work / "store/runs").is_dir() and list((work / "store/runs").glob("*/evaluate_model.fully*")))
+    for process in wait_for(lambda: processes("earmark.training.worker", str(work))):
+        os.kill(process, signal.SIGKILL)
+    out, told = run.communicate(timeout=240)
+    assert run.returncode == 1, told
+    assert "alexnet" in told.splitlines()[-1]
+    document = json.loads(out)
+    assert [n["name"] for n in document["networks"]] == ["fully_connected"]
+    assert [f["variant"] for f in document["failures"]] == ["alexnet"]
+    assert document["champion"] is None
+    with open(document["report"], encoding="utf-8") as file:
+        assert document["failures"][0]["cause"].split()[0] in file.read()
+    assert json.loads(earmark("runs", "--work", work, "--json").stdout)[0]["state"] == "failed"
