@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,8 +42,7 @@ def test_the_networks_stand_in_the_order_of_the_validation_part(compared):
 
 def test_the_report_is_one_file_that_needs_no_network(compared):
     _, document, _ = compared
-    with open(document["report"], encoding="utf-8") as file:
-        page = file.read()
+    page = Path(document["report"]).read_text(encoding="utf-8")
     assert len(page) < 8_000_000
     assert "AlexNet" in page
     assert '<script src="' not in page
@@ -79,8 +79,7 @@ def test_the_report_of_a_run_is_written_where_it_is_wanted(compared, tmp_path):
     work, document, _ = compared
     done = earmark("report", document["run"], "--output", tmp_path / "page.html", "--work", work)
     assert done.stdout.strip() == str(tmp_path / "page.html")
-    with open(document["report"], encoding="utf-8") as file:
-        assert (tmp_path / "page.html").read_text() == file.read()
+    assert (tmp_path / "page.html").read_bytes() == Path(document["report"]).read_bytes()
 
 
 def test_a_new_clip_costs_only_itself(compared, three_labels, tmp_path):
