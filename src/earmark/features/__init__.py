@@ -1,11 +1,12 @@
 """From encoded audio to stored log-mel frames and patches. Knows no labels and no network."""
 
 from earmark.config import FeatureSpec
-from earmark.features.clip import ClipFacts, clip_key, frames_of, frames_of_sound
+from earmark.features.clip import ClipFacts, clip_key, frames_of, frames_of_segments, frames_of_sound
 from earmark.features.decode import DecodeError, Sound, decode
+from earmark.features.extract import extract_features
 from earmark.features.frames import FrameStore
 from earmark.features.logmel import log_mel, mel_matrix, patches
-from earmark.features.quantise import dequantise, quantise
+from earmark.features.quantise import dequantise, quantise, silent_frames
 from earmark.features.spec import (
     FLOOR,
     HOP,
@@ -35,8 +36,10 @@ __all__ = [
     "clip_key",
     "decode",
     "dequantise",
+    "extract_features",
     "frame_count",
     "frames_of",
+    "frames_of_segments",
     "frames_of_sound",
     "log_mel",
     "mel_matrix",
@@ -44,4 +47,5 @@ __all__ = [
     "patch_count",
     "patches",
     "quantise",
+    "silent_frames",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,10 @@ LARGEST = 1e30
 """From here on a sample counts as infinite: sums over a window would leave float32's range."""
 
 
+Segment = tuple[float | None, float | None]
+"""Start and end in seconds; None stands for the file's."""
+
+
 @dataclass(frozen=True)
 class ClipFacts:
     """What decoding found out about a clip.
@@ -55,9 +60,10 @@ class ClipFacts:
     finite: bool = True
     reason: str | None = None
 
-    def silent(self, silence_dbfs: float) -> bool:
-        """Whether the peak stays below that level, in dB of full scale."""
-        return self.peak < 10 ** (silence_dbfs / 20)
+
+def amplitude(dbfs: float) -> float:
+    """The magnitude of a level in dB of full scale."""
+    return float(10 ** (dbfs / 20))
 
 
 def clip_key(sha256: str, start_s: float | None = None, end_s: float | None = None) -> str:
@@ -77,13 +83,20 @@ def frames_of(
 
     Bad audio raises nothing: it has no frames, and the facts tell the reason.
     """
-    if not audio:
-        return _no_frames(spec), ClipFacts(reason=EMPTY)
+    return frames_of_segments(audio, spec, [(start_s, end_s)])[0]
+
+
+def frames_of_segments(
+    audio: bytes, spec: FeatureSpec, segments: Sequence[Segment]
+) -> list[tuple[NDArray[Any], ClipFacts]]:
+    """What :func:`frames_of` gives, for each of several segments of one file, which is decoded once."""
     try:
-        sound = decode(audio)
+        sound = decode(audio) if audio else None
     except DecodeError as error:
-        return _no_frames(spec), ClipFacts(reason=f"{UNDECODABLE}: {error}")
-    return frames_of_sound(sound.segment(start_s, end_s), spec)
+        return [(_no_frames(spec), ClipFacts(reason=f"{UNDECODABLE}: {error}")) for _ in segments]
+    if sound is None:
+        return [(_no_frames(spec), ClipFacts(reason=EMPTY)) for _ in segments]
+    return [frames_of_sound(sound.segment(start_s, end_s), spec) for start_s, end_s in segments]
 
 
 def frames_of_sound(sound: Sound, spec: FeatureSpec) -> tuple[NDArray[Any], ClipFacts]:

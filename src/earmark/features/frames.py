@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.config import FeatureSpec
-from earmark.features.quantise import quantise
-from earmark.features.spec import FLOOR, MEL_BANDS, PATCH_FRAMES
+from earmark.features.quantise import silent_frames
+from earmark.features.spec import MEL_BANDS, PATCH_FRAMES
 from earmark.store import Manifest, Store
 
-SHARD_NAME = re.compile(r"shard-\d+")
+SHARD_NAME = re.compile(r"shard-(\d+)")
 
 
 class FrameStore:
@@ -38,7 +38,8 @@ class FrameStore:
             CorruptObject: a shard's bytes are not those that were written; names it and the remedy.
         """
         spec = FeatureSpec.model_validate(patches.facts["spec"])
-        names = sorted(name for name in patches.files if SHARD_NAME.fullmatch(name))
+        found = (SHARD_NAME.fullmatch(name) for name in patches.files)
+        names = [match.group() for match in sorted(filter(None, found), key=lambda match: int(match[1]))]
         paths = [patches.files[name].local(store) for name in names]
         shards = [np.memmap(path, dtype=spec.storage, mode="r").reshape(-1, MEL_BANDS) for path in paths]
         return FrameStore([np.asarray(shard) for shard in shards], spec)
@@ -62,11 +63,10 @@ class FrameStore:
     @cached_property
     def silent_before(self) -> list[NDArray[np.int32]]:
         """For each shard, how many of the rows before row r are at the floor (digital silence), for r in 0..rows."""
-        floor = quantise(np.array([FLOOR], np.float32), self.spec)[0]
         counts = []
         for frames_TF in self.shards:
             before = np.zeros(len(frames_TF) + 1, np.int32)
-            np.cumsum(frames_TF.max(axis=1) <= floor, out=before[1:])
+            np.cumsum(silent_frames(frames_TF, self.spec), out=before[1:])
             counts.append(before)
         return counts
 

@@ -30,3 +30,10 @@ def dequantise(x: NDArray[Any], spec: FeatureSpec) -> NDArray[np.float32]:
     values *= np.float32(STEP)
     values += np.float32(FLOOR)
     return values
+
+
+def silent_frames(frames_TF: NDArray[Any], spec: FeatureSpec) -> NDArray[np.bool_]:
+    """Which stored frames (T, 64) are digital silence, all bands at the floor: (T,)."""
+    floor = quantise(np.array([FLOOR], np.float32), spec)[0]
+    silent_T: NDArray[np.bool_] = frames_TF.max(axis=1, initial=0 if spec.storage == "uint8" else -np.inf) <= floor
+    return silent_T

@@ -25,7 +25,7 @@ def write_table(columns: Mapping[str, Sequence[Any] | Any] | pa.Table) -> bytes:
     table = columns if isinstance(columns, pa.Table) else pa.table(dict(columns))
     stamped = table.replace_schema_metadata({**(table.schema.metadata or {}), VERSION_KEY: SCHEMA_VERSION})
     sink = pa.BufferOutputStream()
-    pq.write_table(stamped, sink, compression="zstd")
+    pq.write_table(stamped.combine_chunks(), sink, compression="zstd")
     data: bytes = sink.getvalue().to_pybytes()
     return data
 
