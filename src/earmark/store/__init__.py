@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from earmark.errors import UserError
 from earmark.store.base import CorruptObject, MissingObject, ObjectInfo, Store, store_uri
 from earmark.store.directory import Directory
-from earmark.store.manifest import Attempt, FileRef, Manifest, find, load, once
+from earmark.store.manifest import Attempt, FileRef, Manifest, find, forget, load, once
 
 __all__ = [
     "Attempt",
@@ -19,6 +19,7 @@ __all__ = [
     "ObjectInfo",
     "Store",
     "find",
+    "forget",
     "load",
     "once",
     "open_store",

@@ -185,6 +185,11 @@ def once(store: Store, step: str, key: str, work: Callable[[Attempt], None]) -> 
     return Manifest.from_json(store.get(_marker(step, key)))
 
 
+def forget(store: Store, step: str, key: str) -> None:
+    """Take back a result's marker: what it stands for, outside the store, is gone."""
+    store.delete(_marker(step, key))
+
+
 def load(path: str | Path) -> Manifest:
     """The manifest in an artifact's file."""
     return Manifest.from_json(Path(path).read_bytes())

@@ -59,14 +59,16 @@ def connect(uri: str | None = None) -> MlflowClient:
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    from mlflow import MlflowClient
+    import mlflow
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     uri = uri or tracking_uri()
     file = sqlite_file(uri)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
-    client = patiently(lambda: MlflowClient(tracking_uri=uri, registry_uri=uri))
+    # the registry's own look at a logged model goes to the global address, whatever the client's is
+    mlflow.set_tracking_uri(uri)
+    client = patiently(lambda: mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri))
     return cast("MlflowClient", _Patient(client))
 
 

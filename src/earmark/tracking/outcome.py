@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -67,7 +68,7 @@ def close_outcome(client: MlflowClient, run_id: str, outcome: Outcome, model_id:
 
 
 def close_parent(
-    client: MlflowClient, parent: str, status: Status, *, tags: Mapping[str, str], report: str | None, note: str
+    client: MlflowClient, parent: str, status: Status, *, tags: Mapping[str, str], report: bytes, note: str
 ) -> None:
     """End the pipeline run's own run.
 
@@ -79,9 +80,10 @@ def close_parent(
         report: the page, kept as the run's artifact ``report.html``.
         note: Markdown shown as the run's description.
     """
-    if report is not None and "report.html" not in {file.path for file in client.list_artifacts(parent)}:
-        client.log_text(parent, report, "report.html")
-    for name, value in {**tags, "mlflow.note.content": note}.items():
+    sha256 = hashlib.sha256(report).hexdigest()
+    if client.get_run(parent).data.tags.get("earmark.report") != sha256:
+        client.log_text(parent, report.decode(), "report.html")
+    for name, value in {**tags, "earmark.report": sha256, "mlflow.note.content": note}.items():
         client.set_tag(parent, name, value)
     _end(client, parent, status)
 

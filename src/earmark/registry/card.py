@@ -1,0 +1,80 @@
+"""The model card: what a person reads before using a model, in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+MAX_LABELS = 40
+MAX_CHARACTERS = 5000  # MLflow's column for a version's description
+SCORES = {"map": "mAP", "auc": "AUC", "d_prime": "d-prime", "accuracy": "1-best accuracy"}
+
+
+def model_card(
+    name: str,
+    network: Mapping[str, Any],
+    labels: Sequence[str],
+    dataset: Mapping[str, Any],
+    scores: Mapping[str, Mapping[str, Any]],
+    evaluated_clips: int,
+) -> str:
+    """The card.
+
+    Args:
+        name: the registered model.
+        network: ``architecture``, ``width``, ``steps``, ``weights``, ``multiplies``, ``run``,
+            ``code_version``, ``confidence``.
+        labels: names, in the order of the outputs.
+        dataset: ``digest``, ``data`` (where the sounds are), ``clips`` of each split.
+        scores: ``test`` and ``validation``, each with a value and the ends of its interval by name.
+        evaluated_clips: number of test clips.
+    """
+    clips = ", ".join(f"{count} {split}" for split, count in dataset["clips"].items())
+    text = f"""# {name}
+
+Tags sound: {network["architecture"]} at width {network["width"]:g}, {network["weights"]:,} weights,
+{network["multiplies"]:,} multiplies for a patch of 0.96 s.
+
+## Data
+{clips} clips from `{dataset["data"]}`, dataset `{dataset["digest"]}`.
+Trained for {network["steps"]:,} steps in run `{network["run"]}` by earmark {network["code_version"]}.
+
+## Scores
+{_score_table(scores)}
+
+Intervals cover {network["confidence"]:.0%} (bootstrap over clips). The test part has {evaluated_clips} clips; none of
+them was used in training or in choosing this model.
+
+## Labels
+{_listed(labels)}
+
+## Intended use
+Tagging recordings that resemble the training data, with these {len(labels)} labels. Scores are between 0 and 1 for each
+label on its own; they are not calibrated probabilities.
+
+## Limits
+Sounds of other kinds still get scores. Recording conditions that the data does not have (microphones, distance, noise,
+lossy codecs) were not tested. Scores on few clips are uncertain: read the intervals.
+"""
+    return text[:MAX_CHARACTERS]
+
+
+def _score_table(scores: Mapping[str, Mapping[str, Any]]) -> str:
+    lines = ["| | " + " | ".join(scores) + " |", "|---|" + "---|" * len(scores)]
+    for key, title in SCORES.items():
+        cells = [_score(part, key) for part in scores.values()]
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _score(part: Mapping[str, Any], key: str) -> str:
+    value, low, high = part.get(key), part.get(f"{key}_low"), part.get(f"{key}_high")
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if low is None or high is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _listed(labels: Sequence[str]) -> str:
+    shown = ", ".join(labels[:MAX_LABELS])
+    more = len(labels) - MAX_LABELS
+    return shown if more <= 0 else f"{shown} and {more} more, named in model.json"

@@ -1,0 +1,78 @@
+"""A model's package: weights, what they need to be used, and a card. The only form of a model that Earmark loads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from earmark.errors import UserError
+from earmark.store import CorruptObject
+
+WEIGHTS, DOCUMENT, CARD = "weights.safetensors", "model.json", "README.md"
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Package:
+    """A model's package on this machine, its weights checked."""
+
+    weights: Path
+    """safetensors."""
+    document: dict[str, Any]
+    """``model.json``: architecture, labels, features, digests, config, code version, scores."""
+
+
+def write_package(folder: Path, weights: Path, document: Mapping[str, Any], card: str) -> str:
+    """Write a package's files.
+
+    Returns:
+        The sha256 of ``model.json``, which in turn holds that of the weights.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(weights, folder / WEIGHTS)
+    sealed = {**document, "package_version": SCHEMA_VERSION, "weights_sha256": _sha256(folder / WEIGHTS)}
+    text = json.dumps(sealed, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+    (folder / DOCUMENT).write_text(text, encoding="utf-8")
+    (folder / CARD).write_text(card, encoding="utf-8")
+    return _sha256(folder / DOCUMENT)
+
+
+def read_package(folder: Path, document_sha256: str | None = None) -> Package:
+    """A package in a folder, its files checked.
+
+    Args:
+        folder: where :func:`earmark.registry.download` put it.
+        document_sha256: what ``model.json`` must be, where the registry says so.
+
+    Raises:
+        UserError: a file is missing, or the package was written by a version with another schema.
+        CorruptObject: a file is not the one that was registered.
+    """
+    for name in (WEIGHTS, DOCUMENT):
+        if not (folder / name).is_file():
+            raise UserError(f"{folder} is not a model package: {name} is not there")
+    if document_sha256 is not None and _sha256(folder / DOCUMENT) != document_sha256:
+        raise _altered(folder / DOCUMENT)
+    document = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
+    if document.get("package_version") != SCHEMA_VERSION:
+        found = document.get("package_version")
+        raise UserError(f"{folder} is a model package of schema {found} where this version reads {SCHEMA_VERSION}")
+    if _sha256(folder / WEIGHTS) != document["weights_sha256"]:
+        raise _altered(folder / WEIGHTS)
+    return Package(folder / WEIGHTS, document)
+
+
+def _altered(path: Path) -> CorruptObject:
+    return CorruptObject(
+        f"{path} was altered after registration (its sha256 differs): use another version of the model"
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
