@@ -1,0 +1,127 @@
+"""``assemble_dataset``: the catalog's claims, judged by what decoding found, become clips with labels and splits."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earmark.catalog.content import column, content_digest
+from earmark.catalog.findings import Findings
+from earmark.catalog.grouped import Grouped
+from earmark.catalog.judge import Decoded, judge_clips, judge_duplicates, judge_groups, note_clips
+from earmark.catalog.splits import SPLITS, given_splits, split_clips
+from earmark.config import DataConfig, digest, result_key
+from earmark.features import clip_key
+from earmark.progress import Progress
+from earmark.store import Attempt, Manifest, Store, once
+from earmark.store.tables import read_table, write_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+STEP = "assemble_dataset"
+EPOCH = 1
+CONTENT = ("clip_key", "clip_id", "labels", "split")
+
+
+def assemble_dataset(
+    store: Store, catalog: Manifest, patches: Manifest, config: DataConfig, progress: Progress
+) -> Manifest:
+    """The dataset of a catalog and its patches.
+
+    Writes ``dataset.parquet`` (a clip a row, sorted by clip key), ``findings.parquet`` and ``labels.json``; the digest
+    is that of clips, labels, splits and FeatureSpec. Nothing is random.
+
+    Raises:
+        UserError: more clips left out than ``config.max_rejected_share``, a label without what the splits need, an
+            empty split, an unknown test fold.
+    """
+    catalog.check(store)
+    patches.check(store)
+    key = result_key(STEP, EPOCH, [catalog.digest, patches.digest], {"data": config})
+    manifest = once(store, STEP, key, lambda attempt: _assemble(attempt, store, catalog, patches, config, progress))
+    # The same content may have been assembled from another place.
+    return replace(manifest, facts={**manifest.facts, "data": catalog.facts["data"]})
+
+
+def _assemble(
+    attempt: Attempt, store: Store, catalog: Manifest, patches: Manifest, config: DataConfig, progress: Progress
+) -> None:
+    clips = read_table(catalog.files["clips.parquet"].read(store))
+    labels = json.loads(catalog.files["labels.json"].read(store))
+    names = [label["name"] for label in labels]
+    keys = [clip_key(*row) for row in zip(*(column(clips, c) for c in ("sha256", "start_s", "end_s")), strict=True)]
+    decoded = Decoded.of(keys, read_table(patches.files["facts.parquet"].read(store)))
+    grouped = Grouped.of(column(clips, "group"), column(clips, "labels"), names)
+    given_N = given_splits(column(clips, "split"), column(clips, "fold"), config.test_folds)
+
+    findings = Findings(column(clips, "clip_id"))
+    judge_clips(findings, clips, decoded, config)
+    ties = judge_duplicates(findings, clips, decoded, given_N)
+    if given_N is not None:
+        judge_groups(findings, grouped, given_N)
+    note_clips(findings, clips, decoded, config)
+    found = findings.table()
+    ref = attempt.put("findings.parquet", write_table(found))
+    refused = findings.too_many(config.max_rejected_share, f"{store.uri}/{ref.object}")
+    if refused:
+        raise refused
+
+    split_N = split_clips(grouped, grouped.tied(ties), findings.usable_N, given_N, config)
+    index = read_table(patches.files["index.parquet"].read(store))
+    dataset = _table(clips, keys, split_N, findings.usable_N, index)
+    _write(attempt, dataset, labels, patches)
+    left_out = len(keys) - dataset.num_rows
+    attempt.facts |= {"findings": findings.counts(), "left_out": left_out, "data": catalog.facts["data"]}
+    counts = ", ".join(f"{count} {split}" for split, count in attempt.facts["clips"].items())
+    progress.note(f"{counts}; {found.num_rows} findings, {left_out} clips left out")
+
+
+def _write(attempt: Attempt, dataset: pa.Table, labels: list[dict[str, Any]], patches: Manifest) -> None:
+    ids = [label["id"] for label in labels]
+    claimed = column(dataset, "labels")
+    counts = Counter(label for found in claimed for label in found)
+    splits = Counter(column(dataset, "split"))
+    attempt.put("dataset.parquet", write_table(dataset))
+    attempt.put_json("labels.json", [{**label, "count": counts[label["index"]]} for label in labels])
+    about = {"spec": patches.facts["spec"], "labels": [[label["id"], label["name"]] for label in labels]}
+    attempt.digest = content_digest(dataset, CONTENT, about)
+    attempt.facts |= {
+        "digest": attempt.digest,
+        "clips": {split: splits[split] for split in SPLITS},
+        "labels": [label["name"] for label in labels],
+        "single_label": all(len(found) == 1 for found in claimed),
+        "evaluated": {split: evaluated_digest(dataset, ids, split) for split in SPLITS[1:]},
+    }
+
+
+def evaluated_digest(dataset: pa.Table, labels: Sequence[str], split: str) -> str:
+    """Digest of a split's clips and their labels by id: scores may be compared only where it is the same."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    rows = dataset.filter(pc.equal(dataset["split"], pa.scalar(split)))
+    pairs = zip(column(rows, "clip_key"), column(rows, "labels"), strict=True)
+    return digest(sorted([key, [labels[label] for label in found]] for key, found in pairs))
+
+
+def _table(
+    clips: pa.Table, keys: Sequence[str], split_N: NDArray[np.int8], usable_N: NDArray[np.bool_], index: pa.Table
+) -> pa.Table:
+    """The rows of ``dataset.parquet``."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    table = clips.select(["clip_id", "uri", "start_s", "end_s", "labels", "fold", "group"])
+    table = table.append_column("clip_key", pa.array(keys, pa.string()))
+    table = table.append_column("split", pa.array([SPLITS[split] for split in split_N.tolist()], pa.string()))
+    table = table.filter(pa.array(usable_N.tolist()))
+    table = table.take(pc.sort_indices(table["clip_key"]))
+    at = pc.index_in(table["clip_key"], value_set=index["clip_key"].combine_chunks())
+    return table.append_column("rows", index["rows"].take(at))

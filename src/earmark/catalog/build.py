@@ -1,0 +1,118 @@
+"""``build_catalog``: what each clip of a data set claims to be, and the digest of its bytes; nothing is decoded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from earmark.catalog.adapters import read_claims
+from earmark.catalog.claims import Claims
+from earmark.catalog.content import content_digest
+from earmark.catalog.grouped import Grouped
+from earmark.catalog.headers import Header, read_headers
+from earmark.catalog.labels import Label, index_labels
+from earmark.catalog.root import DataRoot, open_root
+from earmark.catalog.splits import check_groups, check_test_folds, given_splits, natural
+from earmark.config import DataConfig, result_key
+from earmark.errors import UserError
+from earmark.progress import Progress
+from earmark.store import Attempt, Manifest, Store, once
+from earmark.store.tables import write_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+STEP = "build_catalog"
+EPOCH = 1
+CONTENT = ("clip_id", "sha256", "start_s", "end_s", "labels", "unknown_labels", "split", "fold", "group")
+"""The columns that make the catalog's digest: claims of headers follow from the bytes."""
+
+
+def build_catalog(store: Store, data: str, config: DataConfig, progress: Progress) -> Manifest:
+    """The catalog of a folder of audio (a folder a label) or of a CSV.
+
+    A data set whose listing has not changed is not read again. Writes ``clips.parquet`` (a clip a row, sorted by
+    clip id) and ``labels.json``; the digest is that of the content, wherever the data lies.
+
+    Args:
+        store: where the result goes.
+        data: folder or CSV.
+        config: read only to refuse in seconds what could not become a dataset.
+        progress: told how many files' headers have been read.
+
+    Raises:
+        UserError: no data, no audio, one label only, a CSV that says what cannot be, a test fold that does not exist,
+            a label with fewer groups than splits.
+    """
+    root = open_root(data)
+    key = result_key(STEP, EPOCH, [root.digest()])
+    manifest = once(store, STEP, key, lambda attempt: _build(attempt, root, config, progress))
+    check_test_folds(config.test_folds, manifest.facts["folds"])
+    return manifest
+
+
+def _build(attempt: Attempt, root: DataRoot, config: DataConfig, progress: Progress) -> None:
+    claims, declared = read_claims(root)
+    labels, indices, unknown = index_labels(claims.labels, declared)
+    folds = natural({fold for fold in claims.folds if fold is not None})
+    _check(root, claims, labels, indices, folds, config)
+    headers = read_headers(root, sorted(set(claims.uris)), attempt.store, progress)
+    table = _table(claims, indices, unknown, headers)
+    listed = [label.to_json() for label in labels]
+    attempt.put("clips.parquet", write_table(table))
+    attempt.put_json("labels.json", listed)
+    attempt.digest = content_digest(table, CONTENT, listed)
+    attempt.facts = {
+        "data": root.store.uri,
+        "clips": table.num_rows,
+        "labels": [label.name for label in labels],
+        "source": claims.source,
+        "multi_label": any(len(found) > 1 for found in indices),
+        "folds": folds,
+    }
+
+
+def _check(
+    root: DataRoot, claims: Claims, labels: list[Label], indices: list[list[int]], folds: list[str], config: DataConfig
+) -> None:
+    """Refuse before any file is read what no decoding could make good."""
+    if len(labels) < 2:
+        found = f"one label, {labels[0].name!r}" if labels else "no label"
+        remedy = (
+            "label the clips with two labels or more"
+            if claims.source == "csv"
+            else "put the clips in one folder a label, or add a CSV with file and label"
+        )
+        raise UserError(f"{root.store.uri} has {found}, and a tagger needs two or more: {remedy}")
+    check_test_folds(config.test_folds, folds)
+    given_N = given_splits(claims.splits, claims.folds, config.test_folds)
+    groups = [group or uri for group, uri in zip(claims.groups, claims.uris, strict=True)]
+    check_groups(Grouped.of(groups, indices, [label.name for label in labels]), given_N)
+
+
+def _table(claims: Claims, indices: list[list[int]], unknown: list[list[str]], headers: dict[str, Header]) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = [headers.get(uri, Header("")) for uri in claims.uris]
+    # A clip is its own group where the data names none. Its bytes say which it is: a renamed clip keeps its split.
+    groups = [
+        group or header.sha256 or uri for group, header, uri in zip(claims.groups, found, claims.uris, strict=True)
+    ]
+    table = pa.table(
+        {
+            "clip_id": pa.array(claims.clip_ids, pa.string()),
+            "uri": pa.array(claims.uris, pa.string()),
+            "sha256": pa.array([header.sha256 for header in found], pa.string()),
+            "start_s": pa.array(claims.starts, pa.float64()),
+            "end_s": pa.array(claims.ends, pa.float64()),
+            "claimed_rate": pa.array([header.rate for header in found], pa.int32()),
+            "claimed_channels": pa.array([header.channels for header in found], pa.int32()),
+            "claimed_seconds": pa.array([header.seconds for header in found], pa.float64()),
+            "labels": pa.array(indices, pa.list_(pa.int32())),
+            "unknown_labels": pa.array(unknown, pa.list_(pa.string())),
+            "split": pa.array(claims.splits, pa.string()),
+            "fold": pa.array(claims.folds, pa.string()),
+            "group": pa.array(groups, pa.string()),
+        }
+    )
+    return table.take(pc.sort_indices(table["clip_id"]))

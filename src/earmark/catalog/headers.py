@@ -1,0 +1,114 @@
+"""Bytes' digests and the headers' claims, read by threads; what is known of a file that has not changed is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple, dataclass, fields
+
+from earmark.catalog.root import DataRoot
+from earmark.config import digest
+from earmark.errors import UserError
+from earmark.progress import Progress
+from earmark.store import MissingObject, ObjectInfo, Store
+from earmark.store.tables import read_table, write_table
+
+FILES_A_PART = 16_384
+"""What is known is kept in parts of so many files: a run that is killed repeats one part at most."""
+MAX_THREADS = 8
+
+
+@dataclass(frozen=True)
+class Header:
+    """A file's digest and what its header claims; an unreadable header is None throughout.
+
+    Attributes:
+        sha256: digest of the bytes, empty where the file is not there or may not be read.
+        rate: samples a second.
+        channels: number of channels.
+        seconds: duration.
+    """
+
+    sha256: str
+    rate: int | None = None
+    channels: int | None = None
+    seconds: float | None = None
+
+
+def read_headers(root: DataRoot, uris: Sequence[str], store: Store, progress: Progress) -> dict[str, Header]:
+    """The header of each file, by its key; each file's bytes are read once, and never again while its mark stays.
+
+    Args:
+        root: where the files lie.
+        uris: keys of the files.
+        store: keeps what is known.
+        progress: told how many files are done.
+    """
+    folder = f"catalog/{digest(root.store.uri)}/headers"
+    wanted = {uri: root.audio[uri] for uri in uris if uri in root.audio}
+    headers = dict(_known(store, folder, wanted))
+    new = [info for uri, info in wanted.items() if uri not in headers]
+    with _pool() as pool:
+        for at in range(0, len(new), FILES_A_PART):
+            part = new[at : at + FILES_A_PART]
+            found: list[Header] = []
+            try:
+                for header in pool.map(lambda info: _read(root.store, info.key), part):
+                    found.append(header)
+                    progress.update(len(headers) + len(found), len(wanted), "files")
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+            headers |= {info.key: header for info, header in zip(part, found, strict=True)}
+            _keep(store, folder, part, found)
+    return headers
+
+
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1), thread_name_prefix="headers")
+
+
+def _read(data: Store, uri: str) -> Header:
+    import soundfile
+
+    try:
+        content = data.get(uri)
+    except (MissingObject, PermissionError):  # gone since it was listed, or not ours to read: a finding, not the end
+        return Header("")
+    sha256 = hashlib.sha256(content).hexdigest()
+    try:
+        info = soundfile.info(io.BytesIO(content))
+    except (soundfile.SoundFileError, ValueError, TypeError):
+        return Header(sha256)
+    return Header(sha256, info.samplerate, info.channels, info.frames / info.samplerate)
+
+
+def _known(store: Store, folder: str, wanted: dict[str, ObjectInfo]) -> Iterator[tuple[str, Header]]:
+    """What earlier runs kept of files that still have the same size and mark; damaged parts are dropped."""
+    for part in list(store.list(f"{folder}/")):
+        data = store.get(part.key)
+        try:
+            if not part.key.endswith(f"-{hashlib.sha256(data).hexdigest()}.parquet"):
+                raise UserError("damaged")
+            rows = read_table(data).to_pydict()
+        except UserError:
+            store.delete(part.key)
+            continue
+        columns = [rows[name] for name in ("uri", "size", "mark", *(field.name for field in fields(Header)))]
+        for uri, size, mark, *values in zip(*columns, strict=True):
+            if wanted.get(uri) == ObjectInfo(uri, size, mark) and values[0]:
+                yield uri, Header(*values)
+
+
+def _keep(store: Store, folder: str, infos: Sequence[ObjectInfo], headers: Sequence[Header]) -> None:
+    import pyarrow as pa
+
+    types = {"sha256": pa.string(), "rate": pa.int32(), "channels": pa.int32(), "seconds": pa.float64()}
+    values = list(zip(*(astuple(header) for header in headers), strict=True))
+    columns = {name: pa.array(column, kind) for (name, kind), column in zip(types.items(), values, strict=True)}
+    listed = {name: [getattr(info, name) for info in infos] for name in ("size", "mark")}
+    data = write_table({"uri": [info.key for info in infos], **listed, **columns})
+    store.put(f"{folder}/part-{hashlib.sha256(data).hexdigest()}.parquet", data)

@@ -1,0 +1,121 @@
+"""A CSV as columns of text that know their line numbers, for errors that name the line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from dataclasses import dataclass
+
+from earmark.catalog.root import DataRoot
+from earmark.errors import UserError
+
+ALIASES: dict[str, tuple[str, ...]] = {
+    "file": ("file", "filename", "path", "fname", "clip"),
+    "label": ("label", "labels", "category", "class"),
+    "split": ("split",),
+    "fold": ("fold",),
+    "group": ("group", "src_file"),
+    "start": ("start", "start_s", "start_seconds"),
+    "end": ("end", "end_s", "end_seconds"),
+    "id": ("id", "mid"),
+    "name": ("name", "display_name"),
+}
+"""Our name for a column, and the names under which it is found; case does not matter, the first that is there wins."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The known columns of a CSV.
+
+    Attributes:
+        place: where it lies, for messages.
+        header: the columns as the file names them.
+        lines: line number of each row.
+        columns: stripped text of each row, by our name for the column.
+    """
+
+    place: str
+    header: list[str]
+    lines: list[int]
+    columns: dict[str, list[str]]
+
+    @staticmethod
+    def read(root: DataRoot, key: str) -> Sheet:
+        """Read a CSV of the data root.
+
+        Raises:
+            UserError: not UTF-8, not a CSV, or a row with too few cells.
+        """
+        place = root.place(key)
+        try:
+            reader = csv.reader(io.StringIO(root.store.get(key).decode("utf-8-sig"), newline=""), strict=True)
+            rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+        except UnicodeDecodeError as error:
+            raise UserError(f"{place} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
+        except csv.Error as error:
+            raise UserError(f"{place} cannot be read as CSV ({error}): use commas and double quotes") from None
+        header = [cell.strip() for cell in rows[0][1]] if rows else []
+        where = _positions(header)
+        width = max(where.values(), default=-1) + 1
+        for line, row in rows[1:]:
+            if len(row) < width:
+                raise UserError(f"{place} line {line} has {len(row)} of {len(header)} cells: mend the line")
+        columns = {name: [row[at].strip() for _, row in rows[1:]] for name, at in where.items()}
+        return Sheet(place, header, [line for line, _ in rows[1:]], columns)
+
+    def has(self, *names: str) -> bool:
+        """Whether all these columns are there."""
+        return all(name in self.columns for name in names)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def texts(self, name: str) -> list[str]:
+        """A column, empty texts where the file has none."""
+        return self.columns.get(name) or [""] * len(self)
+
+    def complete(self, name: str) -> list[str | None]:
+        """A column that says something in every row, or in none.
+
+        Raises:
+            UserError: in some rows only; names the first line without.
+        """
+        texts = self.texts(name)
+        if not any(texts):
+            return [None] * len(self)
+        if "" in texts:
+            line = self.lines[texts.index("")]
+            raise UserError(f"{self.place} line {line} has no {name} where other lines have one: fill it in")
+        return list(texts)
+
+    def seconds(self, name: str) -> list[float | None]:
+        """A column of seconds, None where it is empty.
+
+        Raises:
+            UserError: not a finite number from 0 on; names the line.
+        """
+        return [self._seconds(name, line, text) for line, text in zip(self.lines, self.texts(name), strict=True)]
+
+    def _seconds(self, name: str, line: int, text: str) -> float | None:
+        if not text:
+            return None
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not 0 <= value < math.inf:
+            raise UserError(f"{self.place} line {line}: {name} {text!r} is not a number of seconds, 0 or more")
+        return value
+
+    def without(self, *needed: str) -> UserError:
+        """The error for columns that are needed and not there; names those that are."""
+        named = " and ".join(f"{n} (or {', '.join(ALIASES[n][1:])})" for n in needed if n not in self.columns)
+        has = f"the columns {', '.join(self.header)}" if self.header else "no columns"
+        return UserError(f"{self.place} has {has} and needs {named}: rename or add the column")
+
+
+def _positions(header: list[str]) -> dict[str, int]:
+    at = {name.lower(): place for place, name in reversed(list(enumerate(header)))}
+    found = {ours: [at[alias] for alias in aliases if alias in at] for ours, aliases in ALIASES.items()}
+    return {ours: places[0] for ours, places in found.items() if places}
