@@ -17,7 +17,7 @@ def compare(data, work, *more):
 
 
 def test_one_json_document_tells_the_result(compared):
-    work, document, done = compared
+    _work, document, done = compared
     assert done.stdout.count("\n") == 1
     assert document["evaluated_clips"] == 12
     assert len(document["digest"]) >= 16
@@ -83,7 +83,7 @@ def test_the_report_of_a_run_is_written_where_it_is_wanted(compared, tmp_path):
 
 
 def test_a_new_clip_costs_only_itself(compared, three_labels, tmp_path):
-    work, document, _ = compared
+    work, _document, _ = compared
     shutil.copytree(three_labels, tmp_path / "data")
     shutil.copytree(work, tmp_path / "work")
     samples, rate = soundfile.read(next(iter(sorted((three_labels / "audio").glob("1-*.ogg")))))

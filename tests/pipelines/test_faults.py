@@ -20,16 +20,16 @@ def start(data, work, *more):
     )
 
 
-def processes(*words):
-    """Ids of running processes whose command line holds all the words."""
+def processes(work, *words):
+    """Ids of running processes of a work folder whose command line holds all the words."""
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    for path in Path("/proc").glob("[0-9]*/environ"):
         try:
-            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            line = path.with_name("cmdline").read_bytes().decode(errors="replace")
+            if f"EARMARK_WORK={work}\0".encode() in path.read_bytes() and all(word in line for word in words):
+                found.append(int(path.parent.name))
         except OSError:  # ended meanwhile
             continue
-        if all(word in line for word in words):
-            found.append(int(path.parent.name))
     return found
 
 
@@ -49,12 +49,12 @@ def test_ctrl_c_ends_everything_and_the_same_command_goes_on(compared, three_lab
     reference, document, _ = compared
     work = tmp_path / "work"
     run = start(three_labels, work)
-    wait_for(lambda: processes("earmark.training.worker", str(work)))
+    wait_for(lambda: processes(work, "earmark.training.worker"))
     run.send_signal(signal.SIGINT)
     _, told = run.communicate(timeout=30)
     assert run.returncode == 130
     assert "the same command goes on from there" in told
-    assert processes(str(work)) == []
+    assert processes(work) == []
     assert json.loads(earmark("runs", "--work", work, "--json").stdout)[0]["state"] == "stopped"
 
     done = earmark("run", "compare", "--data", three_labels, "--work", work, *SMALL, "--json")
@@ -69,8 +69,8 @@ def test_a_killed_training_step_resumes_by_itself(victim, compared, three_labels
     reference, _, _ = compared
     work = tmp_path / "work"
     run = start(three_labels, work)
-    wait_for(lambda: processes("earmark.training.worker", str(work)))
-    for process in processes(*victim):
+    wait_for(lambda: processes(work, "earmark.training.worker"))
+    for process in processes(work, *victim):
         os.kill(process, signal.SIGKILL)
     out, told = run.communicate(timeout=240)
     assert run.returncode == 0, told
@@ -82,7 +82,7 @@ def test_a_network_that_fails_is_named_the_others_are_compared_and_the_run_fails
     work = tmp_path / "work"
     run = start(three_labels, work, "--set", "train.max_restarts=0", "--set", "train.steps=13")
     wait_for(lambda: (work / "store/runs").is_dir() and list((work / "store/runs").glob("*/evaluate_model.fully*")))
-    for process in wait_for(lambda: processes("earmark.training.worker", str(work))):
+    for process in wait_for(lambda: processes(work, "earmark.training.worker")):
         os.kill(process, signal.SIGKILL)
     out, told = run.communicate(timeout=240)
     assert run.returncode == 1, told
