@@ -52,7 +52,7 @@ class Terminal:
             if step not in self._tasks:
                 self._tasks[step] = self._bars.add_task(step, total=event["total"], facts="")
             self._bars.update(self._tasks[step], completed=event["done"], total=event["total"], facts=facts)
-        elif time.monotonic() - self._told.get(step, 0.0) > LINE_EVERY_SECONDS:
+        elif time.monotonic() - self._told.setdefault(step, time.monotonic()) > LINE_EVERY_SECONDS:
             self._told[step] = time.monotonic()
             left = event.get("eta_seconds")
             eta = f", {left:.0f} s left" if left else ""

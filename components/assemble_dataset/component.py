@@ -28,6 +28,4 @@ def assemble_dataset(
         from earmark.catalog import assemble_dataset
 
         config = s.config(experiment)
-        s.write(
-            dataset, assemble_dataset(s.store, s.read(catalog), s.read(patches), config.data, config.seed, s.progress)
-        )
+        s.write(dataset, assemble_dataset(s.store, s.read(catalog), s.read(patches), config.data, s.progress))

@@ -33,7 +33,7 @@ def evaluate_model(
     from earmark.components.adapter import step
 
     with step("evaluate_model", run, variant, failure=metrics) as s:
-        from earmark.components.evaluate_model.kubeflow import show
+        from earmark.components.pages import show
         from earmark.evaluation import evaluate_model
 
         inputs = s.read(checkpoint), s.read(dataset), s.read(patches)
