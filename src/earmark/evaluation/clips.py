@@ -1,0 +1,112 @@
+"""Clips to look at and listen to: read from the data itself, so that no shard need be opened."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earmark.catalog.content import column
+from earmark.config import FeatureSpec
+from earmark.errors import EarmarkError
+from earmark.evaluation.report import Mistake, Sound, Timeline, media
+from earmark.evaluation.windows import FRAMES_PER_SECOND, excerpt
+from earmark.features import SAMPLE_RATE, clip_key, decode, log_mel, quantise
+from earmark.features.logmel import resample, to_mono
+from earmark.store import Manifest, Store, open_store
+from earmark.store.tables import read_table
+
+MOST_MISTAKES = 12
+SOUND_BYTES = 6 * 2**20
+"""Room for pictures and sounds: with what else is on it the page stays below 8 MB."""
+SHADES = FeatureSpec(storage="uint8")
+
+
+class Clips:
+    """The dataset's clips as sounds, as long as there is room for them.
+
+    Args:
+        data: the data root.
+        store: of the results.
+        dataset: names the files and their digests.
+        resampler: to 16 kHz.
+    """
+
+    def __init__(self, data: str, store: Store, dataset: Manifest, resampler: str) -> None:
+        self._root, self._resampler = open_store(data), resampler
+        table = read_table(dataset.files["dataset.parquet"].read(store))
+        wanted = table.select(["clip_id", "clip_key", "uri", "start_s", "end_s"]).to_pylist()
+        self._rows = {row["clip_id"]: row for row in wanted}
+        self._room = SOUND_BYTES
+
+    def sound(self, clip_id: str, span: tuple[float, float] | None = None) -> Sound | None:
+        """Picture and sound of a clip's part (start and seconds; by default the loudest ten seconds).
+
+        None where the file is gone, has changed, or where there is no room left for a picture.
+        """
+        samples_N = self._samples(self._rows[clip_id])
+        if samples_N is None or self._room <= 0:
+            return None
+        shades_TF = quantise(log_mel(samples_N, SAMPLE_RATE), SHADES)
+        if not len(shades_TF):
+            return None
+        first, frames = excerpt(shades_TF, SHADES)
+        if span is not None:
+            first, frames = (round(s * FRAMES_PER_SECOND) for s in span)
+        start_s, seconds = first / FRAMES_PER_SECOND, min(frames, len(shades_TF) - first) / FRAMES_PER_SECOND
+        image = media.log_mel_png(shades_TF[first : first + frames])
+        part_N = samples_N[round(start_s * SAMPLE_RATE) : round((start_s + seconds) * SAMPLE_RATE)]
+        audio = media.mp3(part_N)
+        self._room -= len(image) + len(audio)
+        return Sound(clip_id, start_s, seconds, image, audio)
+
+    def _samples(self, row: Mapping[str, Any]) -> NDArray[np.float32] | None:
+        """The clip at 16 kHz, mono, if its file is still the one that was scored."""
+        try:
+            data = self._root.get(row["uri"])
+            if clip_key(hashlib.sha256(data).hexdigest(), row["start_s"], row["end_s"]) != row["clip_key"]:
+                return None
+            sound = decode(data).segment(row["start_s"], row["end_s"])
+        except (EarmarkError, OSError):
+            return None
+        return resample(to_mono(sound.samples_NC), sound.rate, self._resampler).astype(np.float32, copy=False)
+
+
+def timelines_of(store: Store, metrics: Manifest, clips: Clips, labels: Sequence[str]) -> list[Timeline]:
+    """Instantaneous outputs of a network, over clips that can be shown."""
+    found = []
+    for row in json.loads(metrics.files["timelines.json"].read(store))["clips"]:
+        sound = clips.sound(row["clip_id"], (row["start_s"], row["seconds"]))
+        if sound is not None:
+            outputs = {labels[output["label"]]: output["scores"] for output in row["outputs"]}
+            found.append(Timeline(sound, [labels[c] for c in row["labels"]], row["times_s"], outputs))
+    return found
+
+
+def mistakes_of(store: Store, metrics: Manifest, clips: Clips, labels: Sequence[str]) -> list[Mistake]:
+    """The test clips whose first-scored label is not among theirs, the surest first."""
+    table = read_table(metrics.files["scores-test.parquet"].read(store))
+    if not table.num_rows:
+        return []
+    scores_NC = np.array(column(table, "scores"), np.float32)
+    targets, ids = column(table, "targets"), column(table, "clip_id")
+    first_N = scores_NC.argmax(axis=1)
+    wrong = [i for i, true in enumerate(targets) if true and first_N[i] not in true]
+    found = []
+    for i in sorted(wrong, key=lambda i: (-scores_NC[i, first_N[i]], ids[i]))[:MOST_MISTAKES]:
+        sound = clips.sound(ids[i])
+        if sound is not None:
+            found.append(
+                Mistake(
+                    sound=sound,
+                    truth=[labels[c] for c in targets[i]],
+                    guess=labels[first_N[i]],
+                    guess_score=float(scores_NC[i, first_N[i]]),
+                    truth_score=float(scores_NC[i, targets[i]].max()),
+                )
+            )
+    return found

@@ -1,0 +1,163 @@
+"""What the report tells, gathered from the results of the steps before."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from earmark.config import Experiment
+from earmark.evaluation.clips import Clips, mistakes_of, timelines_of
+from earmark.evaluation.ranking import test_order
+from earmark.evaluation.report import ClassScore, Estimate, Failure, Finding, Network, Report
+from earmark.store import Manifest, Store
+from earmark.store.tables import read_table
+
+PACKAGES = ("torch", "numpy", "soundfile", "soxr", "kfp", "mlflow")
+
+
+def gather_report(
+    store: Store,
+    metrics: Sequence[Manifest],
+    trained: Mapping[str, Manifest],
+    catalog: Manifest,
+    dataset: Manifest,
+    failures: Sequence[Mapping[str, str]],
+    experiment: Experiment,
+    run: str,
+) -> Report:
+    """The report of ranked evaluations.
+
+    Args:
+        store: of the results.
+        metrics: evaluations, the champion's first.
+        trained: checkpoints by variant.
+        catalog: where the clips are.
+        dataset: the dataset.
+        failures: variant and cause.
+        experiment: what was asked for.
+        run: the run's id.
+    """
+    documents = [json.loads(m.files["metrics.json"].read(store)) for m in metrics]
+    labels = readable(dataset.facts["labels"])
+    networks = [
+        _network(store, document, m, trained[m.facts["variant"]], labels)
+        for document, m in zip(documents, metrics, strict=True)
+    ]
+    single_label = dataset.facts["single_label"]
+    classes = networks[0].classes if networks else []
+    clips = Clips(catalog.facts["data"], store, dataset, experiment.base.features.resampler)
+    return Report(
+        run=run,
+        source=catalog.facts["data"],
+        labels=labels,
+        single_label=single_label,
+        clips=dataset.facts["clips"],
+        chance=_chance(classes),
+        networks=networks,
+        test_order=test_order(metrics),
+        failures=[Failure(f["variant"], f["cause"]) for f in failures],
+        findings=_findings(store, dataset),
+        timelines=timelines_of(store, metrics[0], clips, labels) if metrics else (),
+        mistakes=mistakes_of(store, metrics[0], clips, labels) if metrics else (),
+        confidence=documents[0]["confidence"] if documents else experiment.base.evaluate.confidence,
+        command=command(catalog.facts["data"], experiment),
+        config=experiment.model_dump(),
+        facts=_facts(metrics, dataset, experiment, run),
+    )
+
+
+def readable(labels: Sequence[str]) -> list[str]:
+    """Labels with spaces for underscores, where they stay apart."""
+    spaced = [label.replace("_", " ").strip() or label for label in labels]
+    return spaced if len(set(spaced)) == len(labels) else list(labels)
+
+
+def command(data: str, experiment: Experiment) -> str:
+    """The command that makes this comparison from the preset; what else was set is in the configuration."""
+    base = experiment.base
+    words = ["earmark", "run", "compare", "--data", data, "--preset", base.preset]
+    words += ["--architectures", ",".join(variant.name for variant in experiment.variants)]
+    words += ["--seed", str(base.seed)]
+    words += ["--steps", str(base.train.steps)] if base.train.steps is not None else []
+    return shlex.join(words)
+
+
+def estimate(row: Mapping[str, Any], name: str) -> Estimate:
+    """A score of a table's row; d-prime is infinite where AUC is 1 (JSON has no infinity)."""
+    if name != "d_prime":
+        return Estimate(row[name], row[f"{name}_low"], row[f"{name}_high"])
+    return Estimate(*(_d_prime(row[f"d_prime{end}"], row[f"auc{end}"]) for end in ("", "_low", "_high")))
+
+
+def _d_prime(d_prime: float | None, auc: float | None) -> float | None:
+    if d_prime is None and auc in (0.0, 1.0):
+        return math.inf if auc else -math.inf
+    return d_prime
+
+
+def _network(
+    store: Store, document: Mapping[str, Any], metrics: Manifest, checkpoint: Manifest, labels: Sequence[str]
+) -> Network:
+    curves = json.loads(checkpoint.files["curves.json"].read(store))
+    summary = ("auc", "d_prime", "map", "accuracy")
+    facts = checkpoint.facts
+    confusion = document["confusion"]
+    return Network(
+        variant=metrics.facts["variant"],
+        architecture=metrics.facts["name"],
+        steps=facts["steps"],
+        seconds=facts["seconds"],
+        weights=facts["weights"],
+        multiplies=facts["multiplies"],
+        test={name: estimate(document["test"]["summary"], name) for name in summary},
+        validation={name: estimate(document["validation"]["summary"], name) for name in summary},
+        classes=[
+            ClassScore(
+                label,
+                row["positives"],
+                row["prior"],
+                **{name: estimate(row, name) for name in ("ap", "auc", "d_prime", "recall")},
+            )
+            for label, row in zip(labels, document["test"]["classes"], strict=True)
+        ],
+        confusion=confusion["counts"] if confusion else None,
+        train_curve=[(point["step"], point["loss"]) for point in curves["train"]],
+        validation_curves={
+            name: [(p["step"], p[name]) for p in curves["validation"] if p.get(name) is not None]
+            for name in ("map", "accuracy", "auc")
+        },
+        facts={
+            "Device": facts["device"],
+            "Precision": facts["precision"],
+            "Patches a second": f"{facts['patches_per_s']:.0f}",
+            "Restarts": str(facts.get("restarts", 0)),
+        },
+    )
+
+
+def _chance(classes: Sequence[ClassScore]) -> dict[str, float]:
+    priors = [c.prior for c in classes if c.ap.value is not None]
+    return {"accuracy": max(priors), "map": sum(priors) / len(priors)} if priors else {}
+
+
+def _findings(store: Store, dataset: Manifest) -> list[Finding]:
+    rows = read_table(dataset.files["findings.parquet"].read(store)).to_pylist()
+    return [Finding(row["clip_id"], row["finding"], row["detail"] or "", row["action"]) for row in rows]
+
+
+def _facts(metrics: Sequence[Manifest], dataset: Manifest, experiment: Experiment, run: str) -> list[tuple[str, str]]:
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("earmark", *PACKAGES)]
+    return [
+        ("Run", run),
+        ("Dataset", dataset.digest),
+        ("Test clips", metrics[0].facts["digest"] if metrics else "not scored"),
+        ("Seed", str(experiment.base.seed)),
+        ("Versions", ", ".join([f"Python {platform.python_version()}", *versions])),
+        ("Machine", f"{platform.system()} on {platform.machine()}, {os.cpu_count()} cores"),
+    ]

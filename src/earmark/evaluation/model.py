@@ -1,0 +1,111 @@
+"""A trained network with all that inference needs, and the one function that scores a clip."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from earmark.architectures import Network, create
+from earmark.config import ArchitectureConfig, EvaluateConfig, FeatureSpec
+from earmark.errors import EarmarkError
+from earmark.evaluation.windows import window_starts
+from earmark.features import PATCH_FRAMES, dequantise
+from earmark.store import Manifest, Store
+
+SCHEMA_VERSION = 1
+PATCHES_AT_ONCE = 256
+"""Keeps memory small on long recordings; a clip of up to a minute or so is one batch."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network in evaluation mode, and how sound has to reach it. All of it comes from the checkpoint."""
+
+    network: Network
+    labels: tuple[str, ...]
+    features: FeatureSpec
+    evaluate: EvaluateConfig
+    document: dict[str, Any]
+    """The whole of ``model.json``."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network computes."""
+        return next(self.network.parameters()).device
+
+
+class ClipScores(NamedTuple):
+    """What :func:`score_clip` returns."""
+
+    scores_C: NDArray[np.float32]
+    """Score of each label, 0 to 1."""
+    patch_scores_PC: NDArray[np.float32]
+    """Scores of each patch that was used."""
+    embedding_E: NDArray[np.float32]
+    """Mean of the patches' embeddings."""
+
+
+def load_model(store: Store, checkpoint: Manifest) -> Model:
+    """The trained network of a checkpoint, on the GPU where there is one.
+
+    Raises:
+        EarmarkError: ``model.json`` has another schema.
+        CorruptObject: weights or description are damaged.
+    """
+    from safetensors.torch import load
+
+    document = json.loads(checkpoint.files["model.json"].read(store))
+    if document["schema_version"] != SCHEMA_VERSION:
+        raise EarmarkError(
+            f"model.json of schema {document['schema_version']} where this version reads {SCHEMA_VERSION}: "
+            "train the network again with this version"
+        )
+    wanted = ArchitectureConfig.model_validate(document["architecture"])
+    with torch.random.fork_rng(devices=[]):
+        network = create(
+            wanted.name, len(document["labels"]), wanted.width, wanted.bottleneck, wanted.dropout, **wanted.options
+        )
+    network.load_state_dict(load(checkpoint.files["weights.safetensors"].read(store)))
+    network = network.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    return Model(
+        network=network.to(memory_format=torch.channels_last).eval(),
+        labels=tuple(document["labels"]),
+        features=FeatureSpec.model_validate(document["features"]),
+        evaluate=EvaluateConfig.model_validate(document["evaluate"]),
+        document=document,
+    )
+
+
+def score_clip(model: Model, frames_TF: NDArray[Any]) -> ClipScores:
+    """Scores of a clip from its stored frames (T, 64): the mean over its patches of the network's sigmoids.
+
+    The only way from frames to scores, for evaluation and tagging alike: patches ``hop_seconds`` apart, the last one
+    ending with the clip, those with too much digital silence left out unless all are. A clip is a batch of its own, so
+    that its numbers do not depend on its neighbours.
+
+    Raises:
+        EarmarkError: the clip is shorter than a patch.
+    """
+    starts_P = window_starts(frames_TF, model.features, model.evaluate.hop_seconds, model.evaluate.max_silent_share)
+    patch_scores_PC, embeddings_PE = score_windows(model, frames_TF, starts_P)
+    return ClipScores(patch_scores_PC.mean(axis=0), patch_scores_PC, embeddings_PE.mean(axis=0))
+
+
+@torch.inference_mode()
+def score_windows(
+    model: Model, frames_TF: NDArray[Any], starts_P: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Scores (P, C) and embeddings (P, E) of the patches that start at those frames, in float32."""
+    scores, embeddings = [], []
+    for first in range(0, len(starts_P), PATCHES_AT_ONCE):
+        rows_PT = starts_P[first : first + PATCHES_AT_ONCE, None] + np.arange(PATCH_FRAMES)
+        x_PTF = torch.from_numpy(dequantise(frames_TF[rows_PT], model.features)).to(model.device)
+        e_PE = model.network.features(x_PTF)
+        scores.append(model.network.head(e_PE).float().sigmoid().cpu().numpy())
+        embeddings.append(e_PE.float().cpu().numpy())
+    return np.concatenate(scores), np.concatenate(embeddings)

@@ -1,0 +1,55 @@
+"""Who is first: by the validation part. The test part only reports."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from earmark.errors import EarmarkError
+from earmark.store import Manifest
+
+COSTS = ("steps", "seconds", "weights", "multiplies")
+
+
+def ranked(metrics: Sequence[Manifest]) -> list[Manifest]:
+    """Evaluations by validation mAP, the best first; ties by validation accuracy, then by name."""
+    return sorted(metrics, key=lambda m: (*_standing(m.facts["validation"]), m.facts["variant"]))
+
+
+def test_order(metrics: Sequence[Manifest]) -> list[str]:
+    """Variants by test mAP, the best first; ties by test accuracy, then by name."""
+    order = sorted(metrics, key=lambda m: (*_standing(m.facts["test"]), m.facts["variant"]))
+    return [m.facts["variant"] for m in order]
+
+
+def check_same_clips(metrics: Sequence[Manifest]) -> None:
+    """Refuse to rank networks that were scored on different clips.
+
+    Raises:
+        EarmarkError: names both digests.
+    """
+    for other in metrics[1:]:
+        first = metrics[0]
+        if other.facts["digest"] != first.facts["digest"]:
+            raise EarmarkError(
+                f"{first.facts['variant']} was scored on clips {first.facts['digest']}, {other.facts['variant']} on "
+                f"{other.facts['digest']}: their scores cannot be ranked; evaluate both on the same dataset "
+                "(run evaluate_model again for one of them)"
+            )
+
+
+def network_facts(metrics: Manifest, checkpoint: Manifest) -> dict[str, Any]:
+    """One network in the comparison: its name, what it cost, its test scores, its validation scores."""
+    return {
+        "name": metrics.facts["variant"],
+        "architecture": metrics.facts["name"],
+        **{name: checkpoint.facts[name] for name in COSTS},
+        **metrics.facts["test"],
+        "validation": metrics.facts["validation"],
+    }
+
+
+def _standing(scores: Mapping[str, float | None]) -> tuple[float, float]:
+    """Sorts the best first and what is undefined last."""
+    return tuple(math.inf if scores[name] is None else -scores[name] for name in ("map", "accuracy"))  # type: ignore[operator,return-value]

@@ -1,0 +1,107 @@
+"""Training curves: one line a network, named at its end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from earmark.evaluation.report import numbers, svg
+from earmark.evaluation.report.axes import x_axis, y_axis
+from earmark.evaluation.report.data import Network
+from earmark.evaluation.report.ranking import NAMES
+
+WIDTH, HEIGHT = 440, 270
+LEFT, RIGHT, TOP, BOTTOM = 38, 312, 12, 226
+
+Points = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One network's line; ``place`` gives its colour."""
+
+    title: str
+    place: int
+    points: Points
+    faint: Points = ()
+    """What the line was smoothed from."""
+
+
+def loss(networks: Sequence[Network]) -> Markup | None:
+    """Training loss, each point averaged with those just before it."""
+    lines = [
+        Line(n.title, i, smooth(n.train_curve), n.train_curve) for i, n in enumerate(networks) if len(n.train_curve) > 1
+    ]
+    return _plot(lines, "Training loss by step", share=False)
+
+
+def validation(networks: Sequence[Network], metric: str) -> Markup | None:
+    """A validation score while training."""
+    name = f"Validation {NAMES[metric]} by step"
+    lines = [
+        Line(n.title, i, n.validation_curves.get(metric, ()))
+        for i, n in enumerate(networks)
+        if len(n.validation_curves.get(metric, ())) > 0
+    ]
+    return _plot(lines, name, share=metric == "accuracy")
+
+
+def smooth(points: Points, share: float = 0.05) -> list[tuple[float, float]]:
+    """Exponential mean over about this share of the points, without the bias of its start."""
+    keep = 1 - 1 / max(1.0, share * len(points))
+    smoothed, total, weight = [], 0.0, 0.0
+    for step, value in points:
+        total, weight = keep * total + value, keep * weight + 1
+        smoothed.append((step, total / weight))
+    return smoothed
+
+
+def _plot(lines: Sequence[Line], description: str, *, share: bool) -> Markup | None:
+    lines = [_finite(line) for line in lines]
+    lines = [line for line in lines if line.points]
+    if not lines:
+        return None
+    values = [v for line in lines for _, v in line.points]
+    low, high = (0.0, 1.0) if share else (min(0.0, *values), max(values))
+    y_places = svg.ticks(low, high, 4)
+    x_places = svg.ticks(0, max(s for line in lines for s, _ in line.points), 3)
+    x = svg.linear(0, x_places[-1], LEFT, RIGHT)
+    y = svg.linear(y_places[0], y_places[-1], BOTTOM, TOP)
+    parts = y_axis(y_places, y, LEFT, RIGHT, lambda v: numbers.percent(v) if share else f"{v:g}")
+    parts += x_axis(x_places, x, BOTTOM, numbers.compact, "steps")
+    for line in lines:
+        faint = [(x(s), y(min(v, y_places[-1]))) for s, v in svg.thin(line.faint)]
+        if faint:
+            parts.append(svg.path(faint, f"line faint {svg.hue(line.place)}"))
+    for line in reversed(lines):
+        points = [(x(s), y(v)) for s, v in svg.thin(line.points)]
+        parts.append(svg.path(points, f"line {svg.hue(line.place)}", line.title))
+        if not line.faint:
+            parts += [
+                svg.dot(*point, 2.5, f"dot {svg.hue(line.place)}", f"{line.title}, step {s:.0f}: {v:.3f}")
+                for point, (s, v) in zip(points, svg.thin(line.points), strict=True)
+            ]
+    parts += _names(lines, x, y, share)
+    return svg.chart(WIDTH, HEIGHT, f"{description}: {', '.join(line.title for line in lines)}", parts)
+
+
+def _names(lines: Sequence[Line], x: svg.Scale, y: svg.Scale, share: bool) -> list[Markup]:
+    ends = [line.points[-1] for line in lines]
+    places = svg.spread([y(v) for _, v in ends], 15, TOP, BOTTOM)
+    parts = []
+    for line, (step, value), place in zip(lines, ends, places, strict=True):
+        parts.append(svg.path([(x(step) + 2, y(value)), (RIGHT + 8, place)], f"leader {svg.hue(line.place)}"))
+        told = numbers.percent(value) if share else f"{value:.2f}"
+        name = numbers.shorten(line.title, 15)
+        parts.append(svg.text(RIGHT + 11, place + 4, f"{name} {told}", f"end {svg.hue(line.place)}"))
+    return parts
+
+
+def _finite(line: Line) -> Line:
+    def keep(points: Points) -> list[tuple[float, float]]:
+        return [(s, v) for s, v in points if math.isfinite(v)]
+
+    return Line(line.title, line.place, keep(line.points), keep(line.faint))

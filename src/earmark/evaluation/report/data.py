@@ -1,0 +1,148 @@
+"""What a report is made of: plain values, so that a page can be rendered (and tested) from anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from earmark.architectures import PAPER
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its confidence interval; ``None`` where it is not defined, ``inf`` where d-prime is."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+NOTHING = Estimate(None)
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """How one label fared on the test clips."""
+
+    label: str
+    positives: int
+    prior: float
+    ap: Estimate = NOTHING
+    auc: Estimate = NOTHING
+    d_prime: Estimate = NOTHING
+    recall: Estimate = NOTHING
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network that was trained and evaluated. ``test`` and ``validation`` go by auc, d_prime, map, accuracy."""
+
+    variant: str
+    architecture: str
+    steps: int
+    seconds: float
+    weights: int
+    multiplies: int
+    test: Mapping[str, Estimate]
+    validation: Mapping[str, Estimate]
+    classes: Sequence[ClassScore]
+    confusion: Sequence[Sequence[int]] | None = None
+    """Clips by true (row) and first-scored (column) label, where a clip has one label."""
+    train_curve: Sequence[tuple[float, float]] = ()
+    """(step, loss)."""
+    validation_curves: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+    """(step, value) by ``map`` and ``accuracy``."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What else helps to repeat it: device, precision, patches per second, restarts."""
+
+    @property
+    def title(self) -> str:
+        """The network's name as people write it; the variant's own name where it says more."""
+        title = PAPER[self.architecture].title if self.architecture in PAPER else self.architecture
+        return title if self.variant == self.architecture else f"{title} ({self.variant})"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A network that did not finish, and why."""
+
+    variant: str
+    cause: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A row of the catalog's findings."""
+
+    clip: str
+    finding: str
+    detail: str
+    action: str
+
+
+@dataclass(frozen=True)
+class Sound:
+    """At most ten seconds of a clip: where they start, their log-mel as an image, and the sound itself."""
+
+    clip: str
+    start_s: float
+    seconds: float
+    image: str
+    """PNG data URI, 64 mel bands high."""
+    audio: str | None
+    """MP3 data URI; None where the sound could not be read or found no room."""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Instantaneous outputs of the champion over a clip."""
+
+    sound: Sound
+    truth: Sequence[str]
+    times_s: Sequence[float]
+    """Centre of each patch, from the start of the excerpt."""
+    outputs: Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A clip whose first-scored label is wrong, and how sure the champion was of it."""
+
+    sound: Sound
+    truth: Sequence[str]
+    guess: str
+    guess_score: float
+    truth_score: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """One comparison. ``networks`` are in the order of validation; the first is the champion."""
+
+    run: str
+    source: str
+    """Where the clips came from."""
+    labels: Sequence[str]
+    single_label: bool
+    clips: Mapping[str, int]
+    """Clips by split: train, validation, test."""
+    chance: Mapping[str, float]
+    """What guessing gets: ``accuracy`` (always the commonest label) and ``map`` (the mean prior)."""
+    networks: Sequence[Network]
+    test_order: Sequence[str]
+    """Variants by test mAP."""
+    failures: Sequence[Failure] = ()
+    findings: Sequence[Finding] = ()
+    timelines: Sequence[Timeline] = ()
+    mistakes: Sequence[Mistake] = ()
+    confidence: float = 0.95
+    command: str = ""
+    config: Any = None
+    facts: Sequence[tuple[str, str]] = ()
+    """What identifies the run: digests, versions, seed, machine."""
+
+    @property
+    def champion(self) -> Network | None:
+        """First by validation, None where nothing finished."""
+        return self.networks[0] if self.networks else None

@@ -1,0 +1,60 @@
+"""Instantaneous outputs over a clip, under the log-mel image that the network heard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from earmark.evaluation.report import numbers, svg
+from earmark.evaluation.report.axes import x_axis, y_axis
+from earmark.evaluation.report.data import Timeline
+
+WIDTH, HEIGHT = 440, 250
+LEFT, RIGHT = 38, 330
+IMAGE_TOP, IMAGE_BOTTOM = 4, 92
+TOP, BOTTOM = 104, 220
+
+
+def draw(timeline: Timeline) -> Markup:
+    """Log-mel above, one line an output below, both over the same seconds."""
+    sound = timeline.sound
+    x = svg.linear(0, sound.seconds, LEFT, RIGHT)
+    y = svg.linear(0, 1, BOTTOM, TOP)
+    whole = [v for v in svg.ticks(0, sound.seconds, 5) if v <= sound.seconds + 1e-9]
+    parts = [
+        svg.tag(
+            "image",
+            href=sound.image,
+            x=LEFT,
+            y=IMAGE_TOP,
+            width=RIGHT - LEFT,
+            height=IMAGE_BOTTOM - IMAGE_TOP,
+            preserveAspectRatio="none",
+        ),
+        svg.text(LEFT - 6, IMAGE_TOP + 10, "7.5k", "tick", "end"),
+        svg.text(LEFT - 6, IMAGE_BOTTOM - 1, "125 Hz", "tick", "end"),
+    ]
+    parts += y_axis([0, 0.5, 1], y, LEFT, RIGHT, lambda v: f"{v:g}")
+    parts += x_axis([*whole], x, BOTTOM, lambda v: f"{sound.start_s + v:g}")
+    parts.append(svg.text(RIGHT + 10, BOTTOM + 16, "seconds", "tick"))
+    names = list(timeline.outputs)
+    for i, name in reversed(list(enumerate(names))):
+        points = [(x(t), y(v)) for t, v in zip(timeline.times_s, timeline.outputs[name], strict=True)]
+        weight = "line" if name in timeline.truth else "line thin"
+        parts.append(svg.path(points, f"{weight} {svg.hue(i)}", name))
+    parts += _names(timeline, names, y)
+    told = f"Outputs over {sound.clip}, which is {' and '.join(timeline.truth)}: {', '.join(names)}"
+    return svg.chart(WIDTH, HEIGHT, told, parts)
+
+
+def _names(timeline: Timeline, names: Sequence[str], y: svg.Scale) -> list[Markup]:
+    ends = [y(timeline.outputs[name][-1]) for name in names]
+    places = svg.spread(ends, 15, TOP + 2, BOTTOM - 2)
+    last = svg.linear(0, timeline.sound.seconds, LEFT, RIGHT)(timeline.times_s[-1])
+    parts = []
+    for i, (name, end, place) in enumerate(zip(names, ends, places, strict=True)):
+        parts.append(svg.path([(last + 2, end), (RIGHT + 8, place)], f"leader {svg.hue(i)}"))
+        strong = " strong" if name in timeline.truth else ""
+        parts.append(svg.text(RIGHT + 11, place + 4, numbers.shorten(name, 15), f"end{strong} {svg.hue(i)}"))
+    return parts

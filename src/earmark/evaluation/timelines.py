@@ -1,0 +1,62 @@
+"""Instantaneous outputs: what the network says while a window slides over a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from earmark.catalog import Clip, Dataset
+from earmark.evaluation.model import Model, score_windows
+from earmark.evaluation.windows import FRAMES_PER_SECOND, excerpt
+from earmark.features import PATCH_FRAMES
+
+HOP_FRAMES = 10
+"""0.1 s between outputs."""
+MOST_CLIPS = 6
+MOST_LABELS = 5
+
+
+def timelines(model: Model, dataset: Dataset, seconds: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Outputs every 0.1 s over at most ten seconds of a few test clips, of those labels that peak highest.
+
+    Args:
+        model: the network.
+        dataset: clips and frames.
+        seconds: duration of each clip by its key; what was padded to fill a patch is not shown.
+    """
+    return [_timeline(model, dataset, clip, seconds[clip.clip_key]) for clip in choose(dataset.clips("test"))]
+
+
+def choose(clips: list[Clip]) -> list[Clip]:
+    """One clip for each of up to six labels, spread evenly over those that have clips; the same for every network."""
+    labels = sorted({label for clip in clips for label in clip.labels})
+    wanted = [labels[round(i)] for i in np.linspace(0, len(labels) - 1, min(MOST_CLIPS, len(labels)))]
+    chosen: list[Clip] = []
+    for label in wanted:
+        clip = next((c for c in clips if label in c.labels and c not in chosen), None)
+        if clip is not None:
+            chosen.append(clip)
+    return chosen
+
+
+def _timeline(model: Model, dataset: Dataset, clip: Clip, seconds: float) -> dict[str, Any]:
+    frames_TF = dataset.frames.clip(clip.shard, clip.first_row, clip.rows)
+    sounding = min(clip.rows, max(1, round(seconds * FRAMES_PER_SECOND)))
+    first, length = excerpt(frames_TF[:sounding], model.features)
+    last = max(0, length - PATCH_FRAMES)
+    starts_P = np.arange(0, last + 1, HOP_FRAMES, dtype=np.int64)
+    first = min(first, clip.rows - PATCH_FRAMES)
+    scores_PC, _ = score_windows(model, frames_TF, first + starts_P)
+    peaks = np.argsort(-scores_PC.max(axis=0), kind="stable")[:MOST_LABELS].tolist()
+    shown = [*clip.labels, *(c for c in peaks if c not in clip.labels)][:MOST_LABELS]
+    return {
+        "clip_id": clip.clip_id,
+        "clip_key": clip.clip_key,
+        "start_s": first / FRAMES_PER_SECOND,
+        "seconds": length / FRAMES_PER_SECOND,
+        "labels": list(clip.labels),
+        "times_s": [round((s + PATCH_FRAMES / 2) / FRAMES_PER_SECOND, 3) for s in starts_P.tolist()],
+        "outputs": [{"label": c, "scores": [round(float(v), 4) for v in scores_PC[:, c]]} for c in shown],
+    }
