@@ -14,7 +14,7 @@ from earmark.registry.versions import SCORES
 from earmark.store import Manifest, Store
 from earmark.tracking import DatasetFacts, Outcome, RunContext, close_outcome, close_parent, flat, open_outcome
 
-COSTS = ("steps", "seconds", "weights", "multiplies")
+PARTS = ("train", "validation")
 
 
 @dataclass(frozen=True)
@@ -87,17 +87,18 @@ def _outcome(store: Store, network: Network) -> Outcome:
     checkpoint = network.checkpoint
     if checkpoint.failed is not None:
         return Outcome(network.name, "", network.cause)
-    figures = {f"cost/{name}": checkpoint.facts[name] for name in COSTS}
+    figures = {f"final/{name}": v for name, v in checkpoint.facts.items() if isinstance(v, int | float)}
     if network.metrics is not None and network.metrics.failed is None:
         for part, title in {"test": "test", "validation": "final_validation"}.items():
             scores = network.metrics.facts[part]
             figures |= {f"{title}/{name}": value for name, value in scores.items() if value is not None}
+    curves = json.loads(checkpoint.files["curves.json"].read(store))
     return Outcome(
         network.name,
         checkpoint.key,
         network.cause,
         params=flat(document_of(store, network)["config"]),
-        curves=json.loads(checkpoint.files["curves.json"].read(store)),
+        curves={part: curves[part] for part in PARTS},
         figures=figures,
     )
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 
-from earmark.config import digest, result_key
+from earmark.config import result_key
 from earmark.errors import EarmarkError
 from earmark.progress import Progress
 from earmark.registry.card import model_card
@@ -122,8 +122,7 @@ def _version(
 ) -> tuple[str, MlflowVersion]:
     """The key and the version of a network's weights, found or created."""
     assert network.metrics is not None
-    weights = network.checkpoint.files[WEIGHTS]
-    key = digest({"training": network.checkpoint.key, "weights": weights.sha256})
+    key = network.checkpoint.digest
     found = find_version(client, model, key)
     if found is not None:
         return key, found
@@ -132,7 +131,7 @@ def _version(
     sealed = {**document, "name": model, "variant": network.name, "run": run.run, "scores": scores}
     card = _card(comparison, network, document, model, run)
     with tempfile.TemporaryDirectory() as folder:
-        package = write_package(Path(folder), weights.local(store), sealed, card)
+        package = write_package(Path(folder), network.checkpoint.files[WEIGHTS].local(store), sealed, card)
         model_id = logged_model(client, run_id, key, network.name, Path(folder), document)
     tags = {
         "architecture": network.checkpoint.facts["name"],
@@ -140,7 +139,7 @@ def _version(
         "dataset": comparison.facts["dataset"]["digest"],
         "run": run.run,
         "training": network.checkpoint.key,
-        "code_version": document["code_version"],
+        "code_version": document["version"],
         "earmark.package": package,
         **{name: repr(scores["test"][name]) for name in SCORES if scores["test"].get(name) is not None},
     }
@@ -159,7 +158,7 @@ def _card(comparison: Manifest, network: Network, document: Mapping[str, Any], m
             "weights": facts["weights"],
             "multiplies": facts["multiplies"],
             "run": run.run,
-            "code_version": document["code_version"],
+            "code_version": document["version"],
             "confidence": config["evaluate"]["confidence"],
         },
         document["labels"],

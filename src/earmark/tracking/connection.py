@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import sleep as pause
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ from earmark.errors import EarmarkError
 SQLITE = "sqlite:///"
 LOCKED_FOR_SECONDS = 30.0
 LOCKED_POLL_SECONDS = 0.05
+MAX_RACES = 5
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -42,7 +44,7 @@ def tracking_uri() -> str:
 
 def sqlite_file(uri: str) -> Path | None:
     """The database's file where the URI names an SQLite database, else None."""
-    return Path(uri.removeprefix(SQLITE)) if uri.startswith(SQLITE) else None
+    return Path(uri.removeprefix(SQLITE).partition("?")[0]) if uri.startswith(SQLITE) else None
 
 
 def artifact_location(uri: str) -> str | None:
@@ -73,7 +75,7 @@ def connect(uri: str | None = None) -> MlflowClient:
 
 
 class _Patient:
-    """An MLflow client whose every call is made again while SQLite is locked: a locked call has written nothing."""
+    """An MLflow client whose every call is made again where the database took nothing of it (see ``patiently``)."""
 
     def __init__(self, client: MlflowClient) -> None:
         self._client = client
@@ -86,15 +88,26 @@ class _Patient:
 
 
 def patiently(call: Callable[[], T], seconds: float = LOCKED_FOR_SECONDS) -> T:
-    """The call's result; tried again for so many seconds while it says that the database is locked."""
-    until = time.monotonic() + seconds
+    """The call's result; made again for so many seconds while the database is locked, and after a race that it lost.
+
+    MLflow looks before it inserts (a dataset, a tag), so of two steps that write the same one may fail; its transaction
+    is rolled back, and the next try finds what the other wrote.
+    """
+    until, races = time.monotonic() + seconds, MAX_RACES
     while True:
         try:
             return call()
         except Exception as error:
-            if "database is locked" not in str(error) or time.monotonic() > until:
+            lost_race = _lost_race(error)
+            races -= lost_race
+            again = races > 0 if lost_race else "database is locked" in str(error) and time.monotonic() < until
+            if not again:
                 raise
-            time.sleep(LOCKED_POLL_SECONDS)
+            pause(LOCKED_POLL_SECONDS)
+
+
+def _lost_race(error: Exception) -> bool:
+    return "IntegrityError" in str(error) and getattr(error, "error_code", "") != "RESOURCE_ALREADY_EXISTS"
 
 
 def one_line(error: BaseException) -> str:

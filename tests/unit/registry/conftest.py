@@ -1,0 +1,1 @@
+from mlflow_database import migrated, mlflow_db  # noqa: F401

@@ -1,0 +1,23 @@
+from earmark.registry.card import MAX_CHARACTERS, model_card
+
+NETWORK = {"architecture": "vgg", "width": 0.25, "steps": 600, "weights": 1234567, "multiplies": 7654321}
+NETWORK |= {"run": "compare-1", "code_version": "0.1.0", "confidence": 0.95}
+DATASET = {"digest": "d" * 32, "data": "/clips", "clips": {"train": 60, "test": 40}}
+
+
+def card(labels, test):
+    return model_card("esc10", NETWORK, labels, DATASET, {"test": test}, 40)
+
+
+def test_a_score_that_is_not_defined_is_a_dash():
+    text = card(["dog"], {"map": 0.5, "map_low": 0.25, "map_high": 0.75, "accuracy": None})
+    assert "| mAP | 0.500 (0.250 to 0.750) |" in text
+    assert "| 1-best accuracy | – |" in text
+    assert "Intervals cover 95%" in text
+
+
+def test_many_labels_fit_into_a_description():
+    text = card([f"a label of some length, number {n}" for n in range(3087)], {})
+    assert "and 3047 more, named in model.json" in text
+    assert "## Limits" in text
+    assert len(text) < MAX_CHARACTERS

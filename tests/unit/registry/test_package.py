@@ -1,0 +1,56 @@
+import json
+
+import numpy as np
+import pytest
+from made_run import make_run
+from safetensors.numpy import load_file
+
+from earmark.errors import UserError
+from earmark.progress import Progress
+from earmark.registry import download, read_package, register_model
+from earmark.store import CorruptObject, open_store
+
+
+@pytest.fixture
+def downloaded(tmp_path, mlflow_db):
+    """The champion of a run, brought to a folder."""
+    store = open_store(tmp_path / "store")
+    made = make_run(store)
+    register_model(store, *made.arguments, "esc10", made.context, Progress("x", mode="off"))
+    return download("esc10", "champion", tmp_path / "package"), tmp_path / "package"
+
+
+def test_the_champion_comes_back_as_it_was_trained(downloaded):
+    package, folder = downloaded
+    expected = np.random.default_rng(0).normal(size=(3, 8)).astype(np.float32)
+    np.testing.assert_array_equal(load_file(package.weights)["output.weight"], expected)
+    assert package.document["labels"] == ["dog", "rain", "siren"]
+    assert package.document["scores"]["test"]["map"] == 0.61
+    assert (folder / "README.md").read_text().startswith("# esc10")
+    assert download("esc10", "1", folder).document == package.document
+
+
+def test_an_altered_file_is_named_and_refused(downloaded, tmp_path):
+    package, folder = downloaded
+    package.weights.write_bytes(package.weights.read_bytes()[:-1] + b"\0")
+    with pytest.raises(CorruptObject, match=r"weights\.safetensors was altered after registration"):
+        read_package(folder)
+    [registered] = (tmp_path / "mlartifacts").rglob("model.json")
+    registered.write_text(json.dumps(package.document | {"labels": ["cat", "rain", "siren"]}))
+    with pytest.raises(CorruptObject, match=r"model\.json was altered after registration"):
+        download("esc10", "champion", tmp_path / "again")
+
+
+def test_a_folder_that_is_no_package_is_told(tmp_path):
+    with pytest.raises(UserError, match=r"not a model package: weights\.safetensors"):
+        read_package(tmp_path)
+    (tmp_path / "weights.safetensors").write_bytes(b"")
+    (tmp_path / "model.json").write_text('{"package_version": 9}')
+    with pytest.raises(UserError, match="schema 9 where this version reads 1"):
+        read_package(tmp_path)
+
+
+@pytest.mark.parametrize("version", ["7", "challenger"])
+def test_a_version_that_does_not_exist_is_told(downloaded, tmp_path, version):
+    with pytest.raises(UserError, match=f"'esc10' has no version or alias '{version}'"):
+        download("esc10", version, tmp_path / "none")
