@@ -14,8 +14,11 @@ import numpy.typing as npt
 from earmark.errors import UserError
 from earmark.metrics.arrays import Array, BoolArray, FloatArray, IntArray, as_pair, as_truth
 
-BLOCK_BYTES = 32 * 2**20
-"""Scores that are transposed and sorted at a time; bounds the memory beyond what the caller holds."""
+BLOCK_BYTES = 4 * 2**20
+"""Scores that are transposed and sorted at a time: few enough to stay in a processor's cache."""
+
+BLOCK_CLASSES = 16
+"""Least number of classes at a time, whatever their size: a cache line of float32 scores holds 16."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +67,14 @@ def score(targets_NC: npt.ArrayLike, scores_NC: npt.ArrayLike) -> Scores:
     positives_C = np.zeros(n_classes, np.int64)
     for block in _blocks(n_clips, n_classes, scores.itemsize):
         truth_CN = as_truth(np.ascontiguousarray(targets[:, block].T))
-        scores_CN = np.ascontiguousarray(scores[:, block].T)
-        ordered_CN = np.sort(scores_CN, axis=1)
-        for offset, c in enumerate(range(block.start, block.stop)):
-            if n_clips and np.isnan(ordered_CN[offset, -1]):
+        scores_CN = scores[:, block].T.copy(order="C")  # sorted in place below, so never the caller's own
+        for c, truth_N, scores_N in zip(range(block.start, block.stop), truth_CN, scores_CN, strict=True):
+            positives = np.sort(scores_N[np.flatnonzero(truth_N)])
+            scores_N.sort()
+            if n_clips and np.isnan(scores_N[-1]):
                 raise UserError(f"a score of class {c} is NaN: scores must be numbers")
-            positives = np.sort(scores_CN[offset][truth_CN[offset]])
             positives_C[c] = len(positives)
-            ap_C[c], auc_C[c] = _rank(ordered_CN[offset], positives)
+            ap_C[c], auc_C[c] = _rank(scores_N, positives)
     return _summary(n_clips, ap_C, auc_C, positives_C)
 
 
@@ -99,7 +102,7 @@ def d_prime(auc: float | Array) -> float | FloatArray:
 
 
 def _blocks(n_clips: int, n_classes: int, itemsize: int) -> Iterator[slice]:
-    size = max(1, BLOCK_BYTES // max(1, n_clips * itemsize))
+    size = max(BLOCK_CLASSES, BLOCK_BYTES // max(1, n_clips * itemsize))
     for start in range(0, n_classes, size):
         yield slice(start, min(start + size, n_classes))
 
@@ -110,13 +113,18 @@ def _rank(ordered_N: Array, positives: Array) -> tuple[float, float]:
     if not n_positives:
         return math.nan, math.nan
     below = np.searchsorted(ordered_N, positives, "left")
-    positives_below = np.searchsorted(positives, positives, "left")
+    alone = (ordered_N[np.minimum(below + 1, n - 1)] > positives) | (below == n - 1)
+    if alone.all():  # no positive shares its score: one look-up instead of four
+        positives_below = np.arange(n_positives)
+        not_above, positives_not_above = below + 1, positives_below + 1
+    else:
+        not_above = np.searchsorted(ordered_N, positives, "right")
+        positives_below = np.searchsorted(positives, positives, "left")
+        positives_not_above = np.searchsorted(positives, positives, "right")
     precision = (n_positives - positives_below) / (n - below)
     negatives = n - n_positives
     if not negatives:
         return float(precision.mean()), math.nan
-    not_above = np.searchsorted(ordered_N, positives, "right")
-    positives_not_above = np.searchsorted(positives, positives, "right")
     # Negatives below a positive count twice, those level with it once; whole numbers up to the last division.
     twice_won = int((below + not_above - positives_below - positives_not_above).sum())
     return float(precision.mean()), twice_won / (2 * n_positives * negatives)

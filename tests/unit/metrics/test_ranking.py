@@ -113,9 +113,21 @@ def test_blocks_of_classes_change_nothing(monkeypatch):
     targets, scores = draw.random((50, 11)) < 0.2, draw.random((50, 11))
     whole = score(targets, scores)
     monkeypatch.setattr(ranking, "BLOCK_BYTES", 50 * 8 * 3)
+    monkeypatch.setattr(ranking, "BLOCK_CLASSES", 1)
     parts = score(targets, scores)
     np.testing.assert_array_equal(whole.ap_C, parts.ap_C)
     np.testing.assert_array_equal(whole.auc_C, parts.auc_C)
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_the_callers_arrays_stay_as_they_were(classes):
+    draw = np.random.default_rng(2)
+    targets, scores = draw.random((20, classes)) < 0.4, draw.random((20, classes))
+    before = targets.copy(), scores.copy()
+    score(targets, scores)
+    score(np.asfortranarray(targets), np.asfortranarray(scores))
+    np.testing.assert_array_equal(targets, before[0])
+    np.testing.assert_array_equal(scores, before[1])
 
 
 def test_half_precision_and_integers_are_taken():
