@@ -62,7 +62,7 @@ def _assemble(
     given_N = given_splits(column(clips, "split"), column(clips, "fold"), config.test_folds)
 
     findings = Findings(column(clips, "clip_id"))
-    judge_clips(findings, clips, decoded, config)
+    judge_clips(findings, clips, decoded)
     ties = judge_duplicates(findings, clips, decoded, given_N)
     if given_N is not None:
         judge_groups(findings, grouped, given_N)

@@ -21,7 +21,7 @@ class Grouped:
     Attributes:
         groups: names of the groups, sorted.
         group_N: each clip's group.
-        clip_M, label_M: the (clip, label) pairs.
+        clip_M, label_M: the (clip, label) pairs, clips ascending.
         labels: names of the labels.
     """
 
@@ -44,7 +44,7 @@ class Grouped:
     @property
     def single_label(self) -> bool:
         """Whether no clip has two labels."""
-        return len(np.unique(self.clip_M)) == len(self.clip_M)
+        return bool((np.diff(self.clip_M) > 0).all())
 
     def tied(self, ties: Iterable[tuple[int, int]]) -> Grouped:
         """The same clips with some groups made one: pairs of clips whose groups belong together."""

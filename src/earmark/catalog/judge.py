@@ -26,7 +26,7 @@ from earmark.catalog.splits import SPLITS
 from earmark.config import DataConfig
 from earmark.errors import UserError
 from earmark.features import PATCH_SAMPLES, SAMPLE_RATE
-from earmark.features.clip import MISSING, NOT_FINITE, SHORT, SILENT
+from earmark.features.clip import MISSING, SHORT, SILENT
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,7 +40,6 @@ class Decoded:
     seconds_N: NDArray[np.float64]
     peak_N: NDArray[np.float64]
     clipped_N: NDArray[np.float64]
-    finite_N: NDArray[np.bool_]
     reason_N: list[str | None]
 
     @staticmethod
@@ -66,13 +65,12 @@ class Decoded:
             seconds_N=numbers["seconds"],
             peak_N=numbers["peak"],
             clipped_N=numbers["clipped_share"],
-            finite_N=np.array([finite is not False for finite in column(rows, "finite")], bool),
             reason_N=column(rows, "reason"),
         )
 
 
-def judge_clips(findings: Findings, clips: pa.Table, decoded: Decoded, config: DataConfig) -> None:
-    """Leave out what is missing, without a known label, undecodable, not finite or silent."""
+def judge_clips(findings: Findings, clips: pa.Table, decoded: Decoded) -> None:
+    """Leave out what is missing, what has no known label, and what decoding gave no frames of."""
     for clip in np.flatnonzero(np.array(column(clips, "sha256"), object) == "").tolist():
         findings.leave_out(clip, MISSING, f"{clips['uri'][clip].as_py()} is not in the data, or may not be read")
     known_N, unknown_N = _has(clips["labels"]), _has(clips["unknown_labels"])
@@ -82,11 +80,7 @@ def judge_clips(findings: Findings, clips: pa.Table, decoded: Decoded, config: D
     for clip, reason in enumerate(decoded.reason_N):
         if reason is not None:
             kind, _, detail = reason.partition(": ")
-            findings.leave_out(clip, kind, detail)
-    for clip in np.flatnonzero(~decoded.finite_N).tolist():
-        findings.leave_out(clip, NOT_FINITE)
-    for clip in np.flatnonzero(decoded.peak_N < 10 ** (config.silence_dbfs / 20)).tolist():
-        findings.leave_out(clip, SILENT, f"peak {_decibels(decoded.peak_N[clip])}")
+            findings.leave_out(clip, kind, f"peak {_decibels(decoded.peak_N[clip])}" if kind == SILENT else detail)
 
 
 def note_clips(findings: Findings, clips: pa.Table, decoded: Decoded, config: DataConfig) -> None:

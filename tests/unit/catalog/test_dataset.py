@@ -66,6 +66,13 @@ def test_nothing_is_made_twice_and_nothing_depends_on_the_place(steps, two_label
     assert moved.manifest.facts["data"] == str(tmp_path / "elsewhere")
 
 
+def test_the_digest_follows_the_splits(steps, two_labels):
+    few, many = steps(two_labels), steps(two_labels, test_share=0.7)
+    assert few.splits.keys() == many.splits.keys()
+    assert few.splits != many.splits
+    assert few.manifest.digest != many.manifest.digest
+
+
 def test_the_evaluated_digest_follows_test_clips_and_labels_only(steps, write, noise):
     def data(extra=""):
         lines = []

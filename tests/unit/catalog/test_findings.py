@@ -39,6 +39,8 @@ def test_bad_clips_are_left_out_each_for_its_reason(steps, two_labels, write, no
         "stray.wav": out("no label"),
     }
     assert not set(result.findings) & set(result.splits)
+    assert result.details["cat/silent.wav"] == "peak 0"
+    assert result.details["cat/whisper.wav"].endswith("dBFS")
     assert result.manifest.facts["findings"] == {
         "cannot be decoded": 1, "empty": 2, "no label": 1, "not finite": 1, "silent": 2,
     }  # fmt: skip
