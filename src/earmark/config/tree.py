@@ -34,9 +34,9 @@ class DataConfig(Part):
     test_folds: tuple[str, ...] = ()
     """Folds that are the test set, where the data names folds; empty means the last fold by name."""
     test_share: Share = 0.2
-    """Share of groups that go to test, by hash of the group, where the data names neither split nor fold; one a label at least."""
+    """Share of groups (one a label at least) that go to test, by hash, where the data names neither split nor fold."""
     validation_share: Share = 0.15
-    """Share of each label's training groups that become the validation part, where the data names none; one at least."""
+    """Share (one at least) of each label's training groups that are the validation part, where the data names none."""
     max_rejected_share: Share = 0.05
     """Above this share of clips that had to be left out, the step stops."""
     silence_dbfs: float = -90.0
