@@ -5,6 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A time limit per example fails on a busy machine and says nothing of the code.
+settings.register_profile("earmark", deadline=None)
+settings.load_profile("earmark")
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "esc10"
 
