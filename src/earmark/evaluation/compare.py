@@ -7,7 +7,7 @@ from typing import Any
 
 from earmark.config import Experiment, digest, result_key
 from earmark.errors import EarmarkError
-from earmark.evaluation.ranking import check_same_clips, network_facts, ranked, test_order
+from earmark.evaluation.ranking import by_test, by_validation, check_same_clips, network_facts
 from earmark.progress import Progress
 from earmark.store import Attempt, Manifest, Store, once
 
@@ -53,8 +53,8 @@ def compare_models(
     trained = {c.facts["variant"]: c for c in checkpoints if c.failed is None}
     _check_complete(metrics, trained, failures, experiment)
     inputs = [
-        *(m.digest for m in ranked(metrics)),
-        *(trained[m.facts["variant"]].key for m in ranked(metrics)),
+        *(m.digest for m in by_validation(metrics)),
+        *(trained[m.facts["variant"]].key for m in by_validation(metrics)),
         dataset.digest,
         dataset.files["findings.parquet"].sha256,
         digest([dict(failure) for failure in failures]),
@@ -66,7 +66,7 @@ def compare_models(
         from earmark.evaluation.report import render_report
 
         attempt.facts = comparison(metrics, trained, dataset, failures, run)
-        report = gather_report(store, ranked(metrics), trained, catalog, dataset, failures, experiment, run)
+        report = gather_report(store, by_validation(metrics), trained, catalog, dataset, failures, experiment, run)
         attempt.put("report.html", render_report(report).encode())
         attempt.put_json("comparison.json", {"schema_version": 1, **attempt.facts})
         champion = attempt.facts["champion"]
@@ -83,14 +83,14 @@ def comparison(
     run: str,
 ) -> dict[str, Any]:
     """The result as plain values."""
-    order = ranked(metrics)
+    order = by_validation(metrics)
     return {
         "run": run,
         "evaluated_clips": order[0].facts["clips"]["test"] if order else 0,
         "digest": order[0].facts["digest"] if order else None,
         "dataset": {name: dataset.facts[name] for name in ("digest", "data", "clips")},
         "networks": [network_facts(m, trained[m.facts["variant"]]) for m in order],
-        "test_order": test_order(metrics),
+        "test_order": by_test(metrics),
         "champion": order[0].facts["variant"] if order else None,
         "failures": [{"variant": f["variant"], "cause": f["cause"]} for f in failures],
     }

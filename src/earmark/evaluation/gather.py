@@ -7,13 +7,13 @@ import json
 import math
 import os
 import platform
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from earmark.config import Experiment
 from earmark.evaluation.clips import Clips, mistakes_of, timelines_of
-from earmark.evaluation.ranking import test_order
+from earmark.evaluation.ranking import by_test
+from earmark.evaluation.repeat import command
 from earmark.evaluation.report import ClassScore, Estimate, Failure, Finding, Network, Report
 from earmark.store import Manifest, Store
 from earmark.store.tables import read_table
@@ -60,7 +60,7 @@ def gather_report(
         clips=dataset.facts["clips"],
         chance=_chance(classes),
         networks=networks,
-        test_order=test_order(metrics),
+        test_order=by_test(metrics),
         failures=[Failure(f["variant"], f["cause"]) for f in failures],
         findings=_findings(store, dataset),
         timelines=timelines_of(store, metrics[0], clips, labels) if metrics else (),
@@ -76,16 +76,6 @@ def readable(labels: Sequence[str]) -> list[str]:
     """Labels with spaces for underscores, where they stay apart."""
     spaced = [label.replace("_", " ").strip() or label for label in labels]
     return spaced if len(set(spaced)) == len(labels) else list(labels)
-
-
-def command(data: str, experiment: Experiment) -> str:
-    """The command that makes this comparison from the preset; what else was set is in the configuration."""
-    base = experiment.base
-    words = ["earmark", "run", "compare", "--data", data, "--preset", base.preset]
-    words += ["--architectures", ",".join(variant.name for variant in experiment.variants)]
-    words += ["--seed", str(base.seed)]
-    words += ["--steps", str(base.train.steps)] if base.train.steps is not None else []
-    return shlex.join(words)
 
 
 def estimate(row: Mapping[str, Any], name: str) -> Estimate:

@@ -12,12 +12,12 @@ from earmark.store import Manifest
 COSTS = ("steps", "seconds", "weights", "multiplies")
 
 
-def ranked(metrics: Sequence[Manifest]) -> list[Manifest]:
+def by_validation(metrics: Sequence[Manifest]) -> list[Manifest]:
     """Evaluations by validation mAP, the best first; ties by validation accuracy, then by name."""
     return sorted(metrics, key=lambda m: (*_standing(m.facts["validation"]), m.facts["variant"]))
 
 
-def test_order(metrics: Sequence[Manifest]) -> list[str]:
+def by_test(metrics: Sequence[Manifest]) -> list[str]:
     """Variants by test mAP, the best first; ties by test accuracy, then by name."""
     order = sorted(metrics, key=lambda m: (*_standing(m.facts["test"]), m.facts["variant"]))
     return [m.facts["variant"] for m in order]

@@ -32,20 +32,16 @@ class Line:
 
 def loss(networks: Sequence[Network]) -> Markup | None:
     """Training loss, each point averaged with those just before it."""
-    lines = [
-        Line(n.title, i, smooth(n.train_curve), n.train_curve) for i, n in enumerate(networks) if len(n.train_curve) > 1
-    ]
-    return _plot(lines, "Training loss by step", share=False)
+    curves = [(i, n.title, _finite(n.train_curve)) for i, n in enumerate(networks)]
+    lines = [Line(title, i, smooth(points), points) for i, title, points in curves if len(points) > 1]
+    return _plot(lines, "Training loss by step", share=False, from_data=True)
 
 
 def validation(networks: Sequence[Network], metric: str) -> Markup | None:
     """A validation score while training."""
     name = f"Validation {NAMES[metric]} by step"
-    lines = [
-        Line(n.title, i, n.validation_curves.get(metric, ()))
-        for i, n in enumerate(networks)
-        if len(n.validation_curves.get(metric, ())) > 0
-    ]
+    curves = [(i, n.title, _finite(n.validation_curves.get(metric, ()))) for i, n in enumerate(networks)]
+    lines = [Line(title, i, points) for i, title, points in curves if points]
     return _plot(lines, name, share=metric == "accuracy")
 
 
@@ -59,13 +55,11 @@ def smooth(points: Points, share: float = 0.05) -> list[tuple[float, float]]:
     return smoothed
 
 
-def _plot(lines: Sequence[Line], description: str, *, share: bool) -> Markup | None:
-    lines = [_finite(line) for line in lines]
-    lines = [line for line in lines if line.points]
+def _plot(lines: Sequence[Line], description: str, *, share: bool, from_data: bool = False) -> Markup | None:
     if not lines:
         return None
     values = [v for line in lines for _, v in line.points]
-    low, high = (0.0, 1.0) if share else (min(0.0, *values), max(values))
+    low, high = (0.0, 1.0) if share else (min(values) if from_data else min(0.0, *values), max(values))
     y_places = svg.ticks(low, high, 4)
     x_places = svg.ticks(0, max(s for line in lines for s, _ in line.points), 3)
     x = svg.linear(0, x_places[-1], LEFT, RIGHT)
@@ -73,7 +67,7 @@ def _plot(lines: Sequence[Line], description: str, *, share: bool) -> Markup | N
     parts = y_axis(y_places, y, LEFT, RIGHT, lambda v: numbers.percent(v) if share else f"{v:g}")
     parts += x_axis(x_places, x, BOTTOM, numbers.compact, "steps")
     for line in lines:
-        faint = [(x(s), y(min(v, y_places[-1]))) for s, v in svg.thin(line.faint)]
+        faint = [(x(s), y(max(y_places[0], min(v, y_places[-1])))) for s, v in svg.thin(line.faint)]
         if faint:
             parts.append(svg.path(faint, f"line faint {svg.hue(line.place)}"))
     for line in reversed(lines):
@@ -100,8 +94,5 @@ def _names(lines: Sequence[Line], x: svg.Scale, y: svg.Scale, share: bool) -> li
     return parts
 
 
-def _finite(line: Line) -> Line:
-    def keep(points: Points) -> list[tuple[float, float]]:
-        return [(s, v) for s, v in points if math.isfinite(v)]
-
-    return Line(line.title, line.place, keep(line.points), keep(line.faint))
+def _finite(points: Points) -> list[tuple[float, float]]:
+    return [(step, value) for step, value in points if math.isfinite(value)]

@@ -43,6 +43,7 @@ def render_report(report: Report) -> str:
             "order": words.order(report) if len(report.networks) > 1 else "",
             "classes": words.classes(report),
             "confusions": words.confusions(report),
+            "rarity": words.rarity(report),
         },
         "keys": _keys(report, best) if best else [],
         "charts": charts,

@@ -20,7 +20,9 @@ def draw(timeline: Timeline) -> Markup:
     """Log-mel above, one line an output below, both over the same seconds."""
     sound = timeline.sound
     x = svg.linear(0, sound.seconds, LEFT, RIGHT)
-    y = svg.linear(0, 1, BOTTOM, TOP)
+    highest = max((max(scores, default=0.0) for scores in timeline.outputs.values()), default=0.0)
+    y_places = svg.ticks(0, min(1.0, max(0.2, highest)), 2)
+    y = svg.linear(0, y_places[-1], BOTTOM, TOP)
     whole = [v for v in svg.ticks(0, sound.seconds, 5) if v <= sound.seconds + 1e-9]
     parts = [
         svg.tag(
@@ -35,8 +37,9 @@ def draw(timeline: Timeline) -> Markup:
         svg.text(LEFT - 6, IMAGE_TOP + 10, "7.5k", "tick", "end"),
         svg.text(LEFT - 6, IMAGE_BOTTOM - 1, "125 Hz", "tick", "end"),
     ]
-    parts += y_axis([0, 0.5, 1], y, LEFT, RIGHT, lambda v: f"{v:g}")
-    parts += x_axis([*whole], x, BOTTOM, lambda v: f"{sound.start_s + v:g}")
+    parts += y_axis(y_places, y, LEFT, RIGHT, lambda v: f"{v:g}")
+    parts += x_axis(whole, x, BOTTOM, lambda v: f"{sound.start_s + v:g}")
+    parts.append(svg.line(LEFT, BOTTOM, RIGHT, BOTTOM, "axis"))
     parts.append(svg.text(RIGHT + 10, BOTTOM + 16, "seconds", "tick"))
     names = list(timeline.outputs)
     for i, name in reversed(list(enumerate(names))):

@@ -57,7 +57,8 @@ def _certainty(report: Report, best: Network) -> str:
         return said + "."
     if not rivals:
         return said + ", clear of every other network's."
-    return said + f"; the interval of {_listed(rivals)} overlaps with it, so another set of clips may change the order."
+    overlap = f"interval of {rivals[0]} overlaps" if len(rivals) == 1 else f"intervals of {_listed(rivals)} overlap"
+    return said + f"; the {overlap} with it, so another set of clips may change the order."
 
 
 def order(report: Report) -> str:
@@ -72,6 +73,14 @@ def order(report: Report) -> str:
         f"On the test clips {first} comes first. The choice stands nevertheless: it is made by validation, "
         "because a network picked by its test score would look better than it is."
     )
+
+
+def rarity(report: Report) -> str:
+    """What the picture of d-prime against prior cannot show where labels are equally common."""
+    priors = [c.prior for c in report.networks[0].classes if c.positives] if report.networks else []
+    if priors and max(priors) < 1.5 * min(priors):
+        return "Here all labels are about equally common, so they stand in one column."
+    return ""
 
 
 def classes(report: Report) -> str:
@@ -101,7 +110,7 @@ def confusions(report: Report) -> str:
     worst = found[0]
     return (
         f"{numbers.counted(wrong, 'clip').capitalize()} of {sum(map(sum, matrix))} went wrong. Most often "
-        f"{worst.truth} was taken for {worst.guess}: {worst.clips} of {numbers.counted(worst.of, 'clip')}."
+        f"{worst.truth} was taken for {worst.guess}: {worst.clips} of {worst.of} times."
     )
 
 

@@ -1,0 +1,38 @@
+"""The command that makes a comparison again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from earmark.config import Experiment, make_config, merge
+
+OWN_OPTIONS = {"seed": "--seed", "train.steps": "--steps"}
+
+
+def command(data: str, experiment: Experiment) -> str:
+    """``earmark run compare`` with all that differs from the preset."""
+    base = experiment.base
+    words = ["earmark", "run", "compare", "--data", data, "--preset", base.preset]
+    words += ["--architectures", ",".join(variant.name for variant in experiment.variants)]
+    wanted = base.model_dump()
+    for variant in experiment.variants:
+        options = variant.patch.get("architecture", {}).get("options", {})
+        wanted = merge(wanted, {"architecture": {"options": options}})
+    plain = dict(_leaves(make_config(base.preset).model_dump()))
+    for name, value in _leaves(wanted):
+        if name in plain and plain[name] == value:
+            continue
+        text = value if isinstance(value, str) else json.dumps(value)
+        words += [OWN_OPTIONS[name], text] if name in OWN_OPTIONS else ["--set", f"{name}={text}"]
+    return shlex.join(words)
+
+
+def _leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", value
