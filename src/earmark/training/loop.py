@@ -1,0 +1,245 @@
+"""Training, read top to bottom: set up or resume, then batch, forward, backward, step; validate and save on the way."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from earmark.architectures import Network, create
+from earmark.catalog import Dataset
+from earmark.config import Config
+from earmark.errors import EarmarkError
+from earmark.progress import Progress
+from earmark.training.augment import augment, smooth
+from earmark.training.average import Average
+from earmark.training.batches import Ahead, Batch, Batches, dequantise
+from earmark.training.checkpoint import Checkpoint, Checkpoints
+from earmark.training.optimiser import load_moments, make_optimiser, moments
+from earmark.training.precision import autocast, faster_precision
+from earmark.training.sampler import STREAM_TORCH, step_generator
+from earmark.training.schedule import learning_rate
+from earmark.training.validate import Validation
+
+CURVE_POINTS = 200
+LOSS_EVERY_STEPS = 10
+LOWEST_PRIOR = 1e-4
+
+Log = Callable[[str, Mapping[str, float | None]], None]
+
+
+class Stopped(EarmarkError):
+    """Training was asked to stop; its state is saved."""
+
+
+class Trainer:
+    """One training run.
+
+    Args:
+        dataset: clips, labels, frames.
+        config: the whole tree of the variant.
+        checkpoints: where its state is kept; it goes on from the latest.
+        progress: told of steps, loss, rate.
+        log: told of each point of the curves: (``train`` or ``validation``, figures by name).
+
+    Raises:
+        UserError: the batch is larger than the training part.
+    """
+
+    def __init__(
+        self, dataset: Dataset, config: Config, checkpoints: Checkpoints, progress: Progress, log: Log
+    ) -> None:
+        assert config.train.steps is not None
+        self.config, self.steps = config, config.train.steps
+        self.checkpoints, self.progress, self.log = checkpoints, progress, log
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.batches = Batches(dataset, config)
+        self.validation = Validation(dataset, config.evaluate)
+        self.stop_requested = False
+
+        torch.manual_seed(config.seed)
+        self.network = self._new_network(len(dataset.labels))
+        self.optimiser = make_optimiser(self.network, config.train)
+        self.average = Average(self.network, config.train.ema_decay) if config.train.ema_decay > 0 else None
+
+        self.step = 0
+        self.seconds = 0.0
+        self.precision: str = config.train.precision
+        self.curves: dict[str, list[dict[str, Any]]] = {"train": [], "validation": []}
+        self.loss_sum = torch.zeros((), device=self.device)
+        self.loss_count = 0
+
+    def train(self) -> nn.Module:
+        """Train to the last step, from wherever it was; the network to ship, in evaluation mode.
+
+        Raises:
+            Stopped: ``stop_requested`` was set; the state is saved.
+            EarmarkError: the loss is not finite.
+        """
+        self._resume_or_begin()
+        self.network.train()
+        self._clock = self._saved_at = time.perf_counter()
+        self._rate_from = (self.step, self._clock, 0.0)
+        ahead = Ahead(self.batches, pin=self.device.type == "cuda")
+        for batch in ahead(self.step, self.steps):
+            self.train_step(batch)
+            validates = self.step in self._validation_steps()
+            if validates or self.step % min(LOSS_EVERY_STEPS, self._point_every()) == 0 or self.step == self.steps:
+                self._tell(ahead.waited_seconds)
+            if validates:
+                self._validate()
+                self._rate_from = (self.step, time.perf_counter(), ahead.waited_seconds)
+            due = time.perf_counter() - self._saved_at >= self.config.train.checkpoint_every_seconds
+            if due or self.stop_requested or self.step == self.steps:
+                self.save()
+            if self.stop_requested and self.step < self.steps:
+                raise Stopped(f"stopped after step {self.step}; its state is saved")
+        return self.average.network if self.average else self.network.eval()
+
+    def batch(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Log-mel patches (B, 96, 64) and targets (B, C) as this step trains on them, on the training device."""
+        held = batch.to(self.device)
+        x_BTF, y_BC = augment(dequantise(held.x_BTF, self.config.features), held.y_BC, held.draws)
+        return x_BTF, smooth(y_BC, self.config.train.label_smoothing)
+
+    def forward_backward_step(self, network: nn.Module, precision: str, x_BTF: Tensor, y_BC: Tensor) -> Tensor:
+        """The loss, its gradients left in the weights: sigmoid cross-entropy, in float32 whatever the network's."""
+        with autocast(self.device, precision):
+            logits_BC = network(x_BTF)
+        loss = F.binary_cross_entropy_with_logits(logits_BC.float(), y_BC)
+        torch.autograd.backward(loss)
+        return loss.detach()
+
+    def train_step(self, batch: Batch) -> None:
+        """One optimiser step. Its dropout is a function of (seed, step), so a resumed run draws what was drawn."""
+        torch.manual_seed(int(step_generator(self.config.seed, self.step, STREAM_TORCH).integers(2**62)))
+        x_BTF, y_BC = self.batch(batch)
+        self.loss_sum += self.forward_backward_step(self.network, self.precision, x_BTF, y_BC)
+        self.loss_count += 1
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.step, self.steps, self.config.train)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        if self.average:
+            self.average.update(self.step)
+        self.step += 1
+
+    def save(self) -> None:
+        """Write a checkpoint: all that the next step depends on, and the curves so far."""
+        now = time.perf_counter()
+        self.seconds += now - self._clock
+        self._clock = self._saved_at = now
+        tensors = {f"network/{name}": tensor for name, tensor in self.network.state_dict().items()}
+        if self.average:
+            tensors |= {f"average/{name}": tensor for name, tensor in self.average.network.state_dict().items()}
+        tensors |= {f"moment/{name}": tensor for name, tensor in moments(self.network, self.optimiser).items()}
+        meta = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "precision": self.precision,
+            "threads": torch.get_num_threads(),
+            "curves": self.curves,
+            "loss_sum": self.loss_sum.item(),
+            "loss_count": self.loss_count,
+        }
+        self.checkpoints.save(Checkpoint(tensors, meta))
+
+    def _new_network(self, n_labels: int) -> Network:
+        wanted = self.config.architecture
+        network = create(wanted.name, n_labels, wanted.width, wanted.bottleneck, wanted.dropout, **wanted.options)
+        if self.config.train.prior_bias:
+            share_C = torch.from_numpy(self.batches.label_shares()).clamp(LOWEST_PRIOR, 1 - LOWEST_PRIOR)
+            with torch.no_grad():
+                network.output.bias.copy_(share_C.logit())
+        network = network.to(self.device)
+        return network.to(memory_format=torch.channels_last)
+
+    def _resume_or_begin(self) -> None:
+        found = self.checkpoints.latest()
+        if found is not None:
+            self._load(found)
+            self.progress.note(f"going on from step {self.step} of {self.steps}")
+            return
+        if self.precision == "auto":
+            self.precision = faster_precision(self.network, self.device, self._probe)
+            self.progress.note(f"computing in {self.precision}")
+        # Kept before the first step: a run killed early must not measure again and choose otherwise.
+        self._clock = time.perf_counter()
+        self.save()
+
+    def _load(self, checkpoint: Checkpoint) -> None:
+        def part(name: str) -> dict[str, Tensor]:
+            prefix = f"{name}/"
+            return {k.removeprefix(prefix): t for k, t in checkpoint.tensors.items() if k.startswith(prefix)}
+
+        self.network.load_state_dict(part("network"))
+        if self.average:
+            self.average.network.load_state_dict(part("average"))
+        load_moments(self.network, self.optimiser, part("moment"))
+        meta = checkpoint.meta
+        self.step, self.seconds, self.precision = meta["step"], meta["seconds"], meta["precision"]
+        self.curves, self.loss_count = meta["curves"], meta["loss_count"]
+        self.loss_sum.fill_(meta["loss_sum"])
+        # Sums are split among threads: another number of them would round otherwise.
+        torch.set_num_threads(meta["threads"])
+        for kind, points in self.curves.items():
+            for point in points:
+                self.log(kind, point)
+
+    def _probe(self, network: nn.Module, precision: str, size: int) -> None:
+        x_BTF = torch.zeros(size, 96, 64, device=self.device)
+        y_BC = torch.zeros(size, self.batches.n_labels, device=self.device)
+        self.forward_backward_step(network, precision, x_BTF, y_BC)
+
+    def _point_every(self) -> int:
+        """Steps between points of the training curve; the loss is read at each and, between them, every ten steps."""
+        every = max(1, self.steps // CURVE_POINTS)
+        return every if every < LOSS_EVERY_STEPS else every // LOSS_EVERY_STEPS * LOSS_EVERY_STEPS
+
+    def _validation_steps(self) -> set[int]:
+        every = self.config.train.validate_every_share * self.steps
+        return {min(self.steps, round(every * i)) for i in range(1, math.ceil(self.steps / every) + 1)}
+
+    def _tell(self, waited_seconds: float) -> None:
+        """Read the loss (the one place where the host waits for the device), tell it, add a point to the curves."""
+        loss = self.loss_sum.item() / self.loss_count
+        rate = learning_rate(self.step - 1, self.steps, self.config.train)
+        if not math.isfinite(loss):
+            raise EarmarkError(
+                f"the loss is {loss} at step {self.step} (learning rate {rate:.3g}): "
+                "lower train.learning_rate or set train.precision to fp32"
+            )
+        now = time.perf_counter()
+        from_step, from_time, from_waited = self._rate_from
+        patches_per_s = (self.step - from_step) * self.config.train.batch_size / (now - from_time)
+        data_wait = (waited_seconds - from_waited) / (now - from_time)
+        self.progress.update(
+            self.step, self.steps, "steps", loss=loss, patches_per_s=patches_per_s, data_wait=data_wait
+        )
+        if self.step % self._point_every() == 0 or self.step == self.steps:
+            point = {"step": self.step, "loss": loss, "learning_rate": rate, "patches_per_s": patches_per_s}
+            self.curves["train"].append(point)
+            self.log("train", point)
+            self.loss_sum.zero_()
+            self.loss_count = 0
+            self._rate_from = (self.step, now, waited_seconds)
+
+    def _validate(self) -> None:
+        if not len(self.validation):
+            return
+        network = self.average.network if self.average else self.network.eval()
+
+        def predict(x_PTF: Tensor) -> Tensor:
+            with autocast(self.device, self.precision):
+                logits_PC: Tensor = network(dequantise(x_PTF.to(self.device), self.config.features))
+            return logits_PC
+
+        point = {"step": self.step, **self.validation.score(predict)}
+        self.network.train()
+        self.curves["validation"].append(point)
+        self.log("validation", point)

@@ -1,0 +1,68 @@
+"""How well a network does on the validation part: clip scores, 1-best accuracy, mAP and AUC. Never sees test clips."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from earmark.catalog import Dataset
+from earmark.config import EvaluateConfig
+from earmark.features import HOP, PATCH_FRAMES, SAMPLE_RATE
+from earmark.metrics import one_best_accuracy, score
+
+PATCHES_AT_ONCE = 128
+
+
+class Validation:
+    """The validation part, ready to be scored.
+
+    Args:
+        dataset: clips and frames; may have no validation part (``len`` is 0 then).
+        config: distance between patches, and how silent they may be.
+    """
+
+    def __init__(self, dataset: Dataset, config: EvaluateConfig) -> None:
+        clips = dataset.clips("validation")
+        self.frames, self.y_NC = dataset.frames, dataset.targets("validation")
+        self.single_label = dataset.single_label
+        hop = max(1, round(config.hop_seconds * SAMPLE_RATE / HOP))
+        shards, rows, owners = [], [], []
+        for number, clip in enumerate(clips):
+            row_P = clip.first_row + np.arange(0, clip.rows - PATCH_FRAMES + 1, hop)
+            shard_P = np.full(len(row_P), clip.shard)
+            sound_P = self.frames.silent_share(shard_P, row_P) <= config.max_silent_share
+            row_P = row_P[sound_P] if sound_P.any() else row_P
+            rows.append(row_P)
+            shards.append(shard_P[: len(row_P)])
+            owners.append(np.full(len(row_P), number))
+        self.row_P, self.shard_P, self.clip_P = (
+            np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64) for parts in (rows, shards, owners)
+        )
+
+    def __len__(self) -> int:
+        return len(self.y_NC)
+
+    @torch.no_grad()
+    def score(self, predict: Callable[[Tensor], Tensor]) -> dict[str, float | None]:
+        """Figures of the whole part; ``predict`` maps stored frames (P, 96, 64) to logits (P, C) on any device.
+
+        A clip's score is the mean of its patches' sigmoids. ``accuracy`` is None where clips have several labels.
+        """
+        sum_NC = np.zeros(self.y_NC.shape, dtype=np.float64)
+        for start in range(0, len(self.row_P), PATCHES_AT_ONCE):
+            part = slice(start, start + PATCHES_AT_ONCE)
+            x_PTF = torch.from_numpy(self.frames.gather(self.shard_P[part], self.row_P[part]))
+            np.add.at(sum_NC, self.clip_P[part], predict(x_PTF).float().sigmoid().cpu().numpy())
+        scores_NC = sum_NC / np.bincount(self.clip_P, minlength=len(self))[:, None]
+        found = score(self.y_NC, scores_NC)
+        accuracy = one_best_accuracy(self.y_NC, scores_NC) if self.single_label else None
+        return {"accuracy": accuracy, "map": _known(found.map), "auc": _known(found.auc)}
+
+
+def _known(value: float) -> float | None:
+    """None for a mean over no class."""
+    return float(value) if math.isfinite(value) else None
