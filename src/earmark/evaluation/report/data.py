@@ -58,9 +58,9 @@ class Network:
 
     @property
     def title(self) -> str:
-        """The network's name as people write it; the variant's own name where it says more."""
-        title = PAPER[self.architecture].title if self.architecture in PAPER else self.architecture
-        return title if self.variant == self.architecture else f"{title} ({self.variant})"
+        """The network's name as the paper writes it, or the variant's own where it has one."""
+        known = self.variant == self.architecture and self.architecture in PAPER
+        return PAPER[self.architecture].title if known else self.variant
 
 
 @dataclass(frozen=True)

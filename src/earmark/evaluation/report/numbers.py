@@ -37,8 +37,8 @@ def interval(name: str, estimate: Estimate) -> str:
         return ""
     if name in ("accuracy", "recall"):
         return f"{100 * estimate.low:.0f}–{percent(estimate.high)}"
-    digits = 2
-    return f"{score(estimate.low, digits)}–{score(estimate.high, digits)}"
+    dash = " to " if estimate.low < 0 else "–"
+    return f"{score(estimate.low, 2)}{dash}{score(estimate.high, 2)}"
 
 
 def compact(count: float) -> str:

@@ -35,10 +35,11 @@ def draw(classes: Sequence[ClassScore], network: str) -> Markup | None:
     y = svg.linear(y_places[0], y_places[-1], BOTTOM, TOP + 14)
     parts = y_axis(y_places, y, LEFT, RIGHT, lambda v: f"{v:g}")
     parts += x_axis(range(first, last + 1), x, BOTTOM, _share, "share of the test clips with the label")
-    parts.append(svg.text(LEFT, 10, "d′", "caption"))
+    parts.append(svg.text(LEFT - 6, TOP + 3, "d′", "caption", "end"))
     centre = [(x(d), y(min(m, y_places[-1]))) for d, m in medians(known)]
     parts.append(svg.path(centre, "median", "median"))
-    parts += [_dot(c, x, y, TOP) for c in sorted(known, key=lambda c: -c.prior)]
+    radius = 4.5 if len(known) <= 100 else 3
+    parts += [_dot(c, x, y, TOP, radius) for c in sorted(known, key=lambda c: -c.prior)]
     if len(known) <= MOST_NAMED:
         parts += _names(known, x, y)
     elif centre:
@@ -65,7 +66,7 @@ def medians(classes: Sequence[ClassScore]) -> list[tuple[float, float]]:
     ]
 
 
-def _dot(score: ClassScore, x: svg.Scale, y: svg.Scale, top: float) -> Markup:
+def _dot(score: ClassScore, x: svg.Scale, y: svg.Scale, top: float, radius: float) -> Markup:
     place = x(math.log10(score.prior))
     shade = f"a{min(SHADES - 1, int(SHADES * (score.ap.value or 0)))}"
     told = (
@@ -74,7 +75,7 @@ def _dot(score: ClassScore, x: svg.Scale, y: svg.Scale, top: float) -> Markup:
     )
     if math.isinf(score.d_prime.value or 0):
         return svg.tag("path", svg.tag("title", told), d=f"M{place:.1f} {top - 5:.1f}l5 9h-10z", class_=f"ap {shade}")
-    return svg.dot(place, y(score.d_prime.value or 0), 4.5, f"ap {shade}", told)
+    return svg.dot(place, y(score.d_prime.value or 0), radius, f"ap {shade}", told)
 
 
 def _names(known: Sequence[ClassScore], x: svg.Scale, y: svg.Scale) -> list[Markup]:
