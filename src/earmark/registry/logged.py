@@ -17,7 +17,8 @@ from earmark.registry.versions import KEY
 def logged_model(client: MlflowClient, run_id: str, key: str, name: str, folder: Path, document: dict[str, Any]) -> str:
     """The id of the logged model with this key, found or made from a package's folder.
 
-    One that a killed attempt left incomplete is completed: the files are the same.
+    One that a killed attempt left incomplete is completed: the files are the same. Of two that a race makes one stays
+    without a version.
     """
     experiment_id = client.get_run(run_id).info.experiment_id
     found = client.search_logged_models([experiment_id], filter_string=f"tags.`{KEY}` = '{key}'")

@@ -97,7 +97,6 @@ def create_version(
     if first is None or first.version == made.version:
         return made
     client.delete_model_version(name, made.version)
-    client.delete_logged_model(model_id)
     return first
 
 
