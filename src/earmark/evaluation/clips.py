@@ -89,10 +89,12 @@ def timelines_of(store: Store, metrics: Manifest, clips: Clips, labels: Sequence
 
 def mistakes_of(store: Store, metrics: Manifest, clips: Clips, labels: Sequence[str]) -> list[Mistake]:
     """The test clips whose first-scored label is not among theirs, the surest first."""
+    import pyarrow.compute as pc
+
     table = read_table(metrics.files["scores-test.parquet"].read(store))
     if not table.num_rows:
         return []
-    scores_NC = np.array(column(table, "scores"), np.float32)
+    scores_NC = pc.list_flatten(table["scores"]).to_numpy().reshape(table.num_rows, -1)
     targets, ids = column(table, "targets"), column(table, "clip_id")
     first_N = scores_NC.argmax(axis=1)
     wrong = [i for i, true in enumerate(targets) if true and first_N[i] not in true]

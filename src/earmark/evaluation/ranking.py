@@ -52,4 +52,5 @@ def network_facts(metrics: Manifest, checkpoint: Manifest) -> dict[str, Any]:
 
 def _standing(scores: Mapping[str, float | None]) -> tuple[float, float]:
     """Sorts the best first and what is undefined last."""
-    return tuple(math.inf if scores[name] is None else -scores[name] for name in ("map", "accuracy"))  # type: ignore[operator,return-value]
+    best, tie = (math.inf if value is None else -value for value in (scores["map"], scores["accuracy"]))
+    return best, tie
