@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from earmark.config import FeatureSpec, digest
 from earmark.features.decode import DecodeError, Sound, decode
-from earmark.features.logmel import INTEGER_SCALE, frames_at_16k, resample, to_mono
+from earmark.features.logmel import INTEGER_SCALE, frames_at_16k, padded_frames_at_16k, resample, to_mono
 from earmark.features.quantise import quantise
-from earmark.features.spec import MEL_BANDS, PATCH_FRAMES, padded_samples
+from earmark.features.spec import MEL_BANDS, PATCH_FRAMES
 
 MISSING = "missing file"
 EMPTY = "empty"
@@ -116,9 +116,9 @@ def frames_of_sound(sound: Sound, spec: FeatureSpec) -> tuple[NDArray[Any], Clip
     about["clipped_share"] = _clipped_share(sound.samples_NC) if native_peak >= FULL_SCALE else 0.0
     mono_N = resample(mono_N, sound.rate, spec.resampler).astype(np.float32, copy=False)
     about["sound_sha256"] = hashlib.sha256(mono_N.data).hexdigest()
-    if spec.tail == "pad":
-        mono_N = np.pad(mono_N, (0, padded_samples(len(mono_N)) - len(mono_N)))
-    frames_TF = frames_at_16k(mono_N)
+    if not len(mono_N):
+        return _no_frames(spec), ClipFacts(**about, reason=EMPTY)
+    frames_TF = padded_frames_at_16k(mono_N) if spec.tail == "pad" else frames_at_16k(mono_N)
     if len(frames_TF) < PATCH_FRAMES:
         return _no_frames(spec), ClipFacts(**about, reason=SHORT)
     return quantise(frames_TF, spec), ClipFacts(**about)

@@ -24,6 +24,7 @@ from earmark.features.spec import (
     SAMPLE_RATE,
     WINDOW,
     frame_count,
+    padded_samples,
 )
 
 BLOCK = 128
@@ -63,12 +64,12 @@ def to_mono(samples: NDArray[Any]) -> NDArray[np.floating[Any]]:
     kind = np.dtype(np.float64 if samples.dtype == np.float64 else np.float32)
     channels = samples.shape[1] if samples.ndim == 2 else 1
     scale = kind.type(INTEGER_SCALE.get(samples.dtype.name, 1.0) / channels)
-    if samples.ndim == 1:
-        return samples if scale == 1 else samples * scale
-    mono = samples[:, 0].astype(kind)
+    if samples.ndim == 1 and scale == 1:
+        return samples
+    samples_NC = samples.reshape(len(samples), channels)
+    mono: NDArray[Any] = np.multiply(samples_NC[:, 0], scale, dtype=kind)
     for channel in range(1, channels):
-        mono += samples[:, channel]
-    mono *= scale
+        mono += np.multiply(samples_NC[:, channel], scale, dtype=kind)
     return mono
 
 
@@ -96,14 +97,31 @@ def frames_at_16k(mono_N: NDArray[Any]) -> NDArray[np.floating[Any]]:
     window, mel_FK = _hann(kind.name), _sparse_mel(kind.name)
     windows = np.lib.stride_tricks.sliding_window_view(mono_N, WINDOW)[::HOP]
     padded = np.zeros((min(BLOCK, frames), FFT), kind)
+    magnitude_TK = np.empty((len(padded), FFT // 2 + 1), kind)
     for first in range(0, frames, BLOCK):
         block = windows[first : first + BLOCK]
         count = len(block)
         np.multiply(block, window, out=padded[:count, :WINDOW])
-        magnitude_TK = np.abs(scipy.fft.rfft(padded[:count]))
-        out_TF[first : first + count] = (mel_FK @ magnitude_TK.T).T
+        np.abs(scipy.fft.rfft(padded[:count]), out=magnitude_TK[:count])
+        out_TF[first : first + count] = (mel_FK @ magnitude_TK[:count].T).T
     out_TF += kind.type(LOG_OFFSET)
     return np.log(out_TF, out=out_TF)
+
+
+def padded_frames_at_16k(mono_N: NDArray[Any]) -> NDArray[np.floating[Any]]:
+    """Log-mel frames (T, 64) of the waveform zero-padded to a whole number of patches; N must not be 0.
+
+    What lies behind the sound is the floor and is not computed.
+    """
+    rows, whole = frame_count(padded_samples(len(mono_N))), frame_count(len(mono_N))
+    out_TF = np.full((rows, MEL_BANDS), FLOOR, mono_N.dtype)
+    out_TF[:whole] = frames_at_16k(mono_N)
+    rest_N = mono_N[whole * HOP :]
+    partial = min(-(-len(rest_N) // HOP), rows - whole)
+    if partial:
+        padding = max(0, WINDOW + (partial - 1) * HOP - len(rest_N))
+        out_TF[whole : whole + partial] = frames_at_16k(np.pad(rest_N, (0, padding)))[:partial]
+    return out_TF
 
 
 def mel_matrix() -> NDArray[np.float64]:

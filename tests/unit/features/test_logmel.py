@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from earmark.errors import UserError
 from earmark.features import decode, frame_count, log_mel, mel_matrix, padded_samples, patch_count, patches
-from earmark.features.logmel import resample, to_mono
+from earmark.features.logmel import padded_frames_at_16k, resample, to_mono
 
 FLOOR = math.log(0.01)
 
@@ -146,6 +146,13 @@ def test_patches_are_the_frames_from_each_hop(frames, hop, tail):
         assert covered <= frames < max(covered + hop, 96) or frames < 96
     elif frames:
         assert covered >= frames
+
+
+@given(st.integers(1, 50_000))
+def test_the_padded_tail_is_that_of_the_padded_waveform(samples):
+    x = np.random.default_rng(samples).normal(0, 0.1, samples).astype(np.float32)
+    expected = log_mel(np.pad(x, (0, padded_samples(samples) - samples)), 16000)
+    np.testing.assert_allclose(padded_frames_at_16k(x), expected, atol=1e-5, strict=True)
 
 
 def test_silence_is_the_floor():
