@@ -30,33 +30,28 @@ def model_card(
         evaluated_clips: number of test clips.
     """
     clips = ", ".join(f"{count} {split}" for split, count in dataset["clips"].items())
-    text = f"""# {name}
-
-Tags sound: {network["architecture"]} at width {network["width"]:g}, {network["weights"]:,} weights,
-{network["multiplies"]:,} multiplies for a patch of 0.96 s.
-
-## Data
-{clips} clips from `{dataset["data"]}`, dataset `{dataset["digest"]}`.
-Trained for {network["steps"]:,} steps in run `{network["run"]}` by earmark {network["code_version"]}.
-
-## Scores
-{_score_table(scores)}
-
-Intervals cover {network["confidence"]:.0%} (bootstrap over clips). The test part has {evaluated_clips} clips; none of
-them was used in training or in choosing this model.
-
-## Labels
-{_listed(labels)}
-
-## Intended use
-Tagging recordings that resemble the training data, with these {len(labels)} labels. Scores are between 0 and 1 for each
-label on its own; they are not calibrated probabilities.
-
-## Limits
-Sounds of other kinds still get scores. Recording conditions that the data does not have (microphones, distance, noise,
-lossy codecs) were not tested. Scores on few clips are uncertain: read the intervals.
-"""
-    return text[:MAX_CHARACTERS]
+    trained = f"Trained for {network['steps']:,} steps in run `{network['run']}` by earmark {network['code_version']}."
+    paragraphs = [
+        f"# {name}",
+        f"Tags sound: {network['architecture']} at width {network['width']:g}, {network['weights']:,} weights, "
+        f"{network['multiplies']:,} multiplies for a patch of 0.96 s.",
+        "## Data",
+        f"{clips} clips from `{dataset['data']}`, dataset `{dataset['digest']}`. {trained}",
+        "## Scores",
+        _score_table(scores),
+        f"Intervals cover {network['confidence']:.0%} (bootstrap over clips). The test part has {evaluated_clips} "
+        "clips; none of them was used in training or in choosing this model.",
+        "## Labels",
+        _listed(labels),
+        "## Intended use",
+        f"Tagging recordings that resemble the training data, with these {len(labels)} labels. Scores are between "
+        "0 and 1 for each label on its own; they are not calibrated probabilities.",
+        "## Limits",
+        "Sounds of other kinds still get scores. Recording conditions that the data does not have (microphones, "
+        "distance, noise, lossy codecs) were not tested. Scores on few clips are uncertain: read the intervals.",
+    ]
+    # a line a paragraph: MLflow's pages break lines where the text does
+    return "\n\n".join(paragraphs)[:MAX_CHARACTERS]
 
 
 def _score_table(scores: Mapping[str, Mapping[str, Any]]) -> str:

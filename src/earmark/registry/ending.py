@@ -60,13 +60,16 @@ def open_network(
 
 
 def close_run(store: Store, client: MlflowClient, parent: str, comparison: Manifest, tags: Mapping[str, str]) -> None:
-    """End the pipeline run's own run, with its report and a table of its networks."""
-    failures = comparison.facts["failures"]
+    """End the pipeline run's own run: the best network's scores, a table of all networks, the report."""
+    facts = comparison.facts
+    best = {score: each[score] for each in facts["networks"][:1] for score in SCORES if each.get(score) is not None}
     close_parent(
         client,
         parent,
-        "FAILED" if failures else "FINISHED",
+        "FAILED" if facts["failures"] else "FINISHED",
+        dataset_of(comparison),
         tags=tags,
+        figures={f"test/{score}": value for score, value in best.items()},
         report=comparison.files["report.html"].read(store),
         note=_note(comparison),
     )
@@ -90,8 +93,8 @@ def _outcome(store: Store, network: Network) -> Outcome:
     figures = {f"final/{name}": v for name, v in checkpoint.facts.items() if isinstance(v, int | float)}
     if network.metrics is not None and network.metrics.failed is None:
         for part, title in {"test": "test", "validation": "final_validation"}.items():
-            scores = network.metrics.facts[part]
-            figures |= {f"{title}/{name}": value for name, value in scores.items() if value is not None}
+            scores = {name: value for name, value in network.metrics.facts[part].items() if value is not None}
+            figures |= {f"{title}{_section(name)}/{name}": value for name, value in scores.items()}
     curves = json.loads(checkpoint.files["curves.json"].read(store))
     return Outcome(
         network.name,
@@ -101,6 +104,11 @@ def _outcome(store: Store, network: Network) -> Outcome:
         curves={part: curves[part] for part in PARTS},
         figures=figures,
     )
+
+
+def _section(score: str) -> str:
+    """The ends of intervals go to a section of MLflow's charts of their own."""
+    return "_intervals" if score.endswith(("_low", "_high")) else ""
 
 
 def _note(comparison: Manifest) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 from earmark import __version__
 from earmark.registry.package import DOCUMENT, WEIGHTS
 from earmark.registry.versions import KEY
+
+VERSIONS_TAG = "mlflow.modelVersions"
 
 
 def logged_model(client: MlflowClient, run_id: str, key: str, name: str, folder: Path, document: dict[str, Any]) -> str:
@@ -40,6 +43,14 @@ def logged_model(client: MlflowClient, run_id: str, key: str, name: str, folder:
     client.log_model_artifacts(model.model_id, str(folder))
     client.finalize_logged_model(model.model_id, "READY")
     return str(model.model_id)
+
+
+def name_version(client: MlflowClient, model_id: str, name: str, version: str) -> None:
+    """Have the logged model's page name a version that was made of it."""
+    tags = client.get_logged_model(model_id).tags
+    named = {(each["name"], each["version"]) for each in json.loads(tags.get(VERSIONS_TAG, "[]"))} | {(name, version)}
+    listed = [{"name": model, "version": number} for model, number in sorted(named)]
+    client.set_logged_model_tags(model_id, {VERSIONS_TAG: json.dumps(listed)})
 
 
 def _write_mlmodel(folder: Path, model_id: str, run_id: str, document: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ from earmark.registry.ending import (
     open_network,
     record_failure,
 )
-from earmark.registry.logged import logged_model
+from earmark.registry.logged import logged_model, name_version
 from earmark.registry.package import WEIGHTS, write_package
 from earmark.registry.versions import SCORES, check_name, create_version, find_version, make_champion
 from earmark.store import Attempt, Manifest, Store, find, forget, once
@@ -102,6 +102,7 @@ def _register(
         if network.name == comparison.facts["champion"]:
             key, version = _version(store, client, comparison, network, model, run, run_id)
             model_id = str(version.source).removeprefix("models:/")
+            name_version(client, model_id, model, str(version.version))
             attempt.facts |= {"variant": network.name, "name": model, "version": int(version.version), "package": key}
         close_outcome(client, run_id, outcome, model_id)
     number = str(attempt.facts["version"])

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 from earmark.tracking.context import DatasetFacts, RunContext
 from earmark.tracking.points import deliver, points_of
-from earmark.tracking.runs import child_run, experiment, find_runs, log_dataset, log_figures, log_params
+from earmark.tracking.runs import child_run, experiment, find_runs, log_dataset, log_figures, log_output, log_params
 from earmark.tracking.tracker import Status
 
 
@@ -62,13 +62,23 @@ def open_outcome(
 def close_outcome(client: MlflowClient, run_id: str, outcome: Outcome, model_id: str | None = None) -> None:
     """Write a network's final figures (also as those of its logged model), the cause of a failure, and its status."""
     log_figures(client, run_id, outcome.figures, model_id)
+    if model_id is not None:
+        log_output(client, run_id, model_id)
     if outcome.cause:
         client.set_tag(run_id, "earmark.cause", outcome.cause)
     _end(client, run_id, outcome.status)
 
 
 def close_parent(
-    client: MlflowClient, parent: str, status: Status, *, tags: Mapping[str, str], report: bytes, note: str
+    client: MlflowClient,
+    parent: str,
+    status: Status,
+    dataset: DatasetFacts,
+    *,
+    tags: Mapping[str, str],
+    figures: Mapping[str, float],
+    report: bytes,
+    note: str,
 ) -> None:
     """End the pipeline run's own run.
 
@@ -76,10 +86,14 @@ def close_parent(
         client: MLflow.
         parent: id of its run.
         status: how it ended.
+        dataset: what it ran on.
         tags: what is worth finding it by.
+        figures: what is worth comparing runs by.
         report: the page, kept as the run's artifact ``report.html``.
         note: Markdown shown as the run's description.
     """
+    log_dataset(client, parent, dataset)
+    log_figures(client, parent, figures)
     sha256 = hashlib.sha256(report).hexdigest()
     if client.get_run(parent).data.tags.get("earmark.report") != sha256:
         client.log_text(parent, report.decode(), "report.html")

@@ -15,6 +15,8 @@ from earmark import __version__
 from earmark.tracking.connection import artifact_location
 from earmark.tracking.context import DatasetFacts, RunContext
 
+# MLflow's pages then open on runs and charts, not on traces of language models
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 SETTLED = "earmark.settled"
 UNSETTLED_FOR_SECONDS = 5.0
 POLL_SECONDS = 0.05
@@ -27,7 +29,8 @@ def experiment(client: MlflowClient, name: str) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            return str(client.create_experiment(name, artifact_location=artifact_location(client.tracking_uri)))
+            place = artifact_location(client.tracking_uri)
+            return str(client.create_experiment(name, artifact_location=place, tags=EXPERIMENT_TAGS))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
@@ -135,6 +138,15 @@ def log_figures(client: MlflowClient, run_id: str, figures: Mapping[str, float],
     ]
     if new:
         client.log_batch(run_id, metrics=new)
+
+
+def log_output(client: MlflowClient, run_id: str, model_id: str) -> None:
+    """Name a logged model as what came out of the run."""
+    from mlflow.entities import LoggedModelOutput
+
+    outputs = client.get_run(run_id).outputs
+    if outputs is None or model_id not in {output.model_id for output in outputs.model_outputs}:
+        client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
 
 
 def log_dataset(client: MlflowClient, run_id: str, dataset: DatasetFacts) -> None:

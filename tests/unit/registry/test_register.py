@@ -57,7 +57,7 @@ def test_every_network_has_a_run_with_its_curves_and_scores_even_where_training_
     history = client.get_metric_history(alexnet.info.run_id, "train/loss")
     assert sorted((point.step, point.value) for point in history) == [(step, 1 / step) for step in STEPS]
     assert alexnet.data.metrics["test/map"] == 0.5
-    assert alexnet.data.metrics["test/map_low"] == 0.4
+    assert alexnet.data.metrics["test_intervals/map_low"] == 0.4
     assert alexnet.data.metrics["final/seconds"] == 12.5
     assert alexnet.data.params["architecture.name"] == "alexnet"
     assert alexnet.data.tags["mlflow.parentRunId"] == runs["compare-1"].info.run_id
