@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,12 +12,13 @@ from earmark.catalog import Clip, Dataset
 from earmark.catalog.content import column
 from earmark.config import Config, result_key
 from earmark.errors import UserError
-from earmark.evaluation.model import Model, load_model, score_clip
 from earmark.evaluation.tables import split_tables
-from earmark.evaluation.timelines import timelines
 from earmark.progress import Progress
 from earmark.store import Attempt, Manifest, Store, once
 from earmark.store.tables import read_table, write_table
+
+if TYPE_CHECKING:
+    from earmark.evaluation.model import Model
 
 STEP = "evaluate_model"
 EPOCH = 1
@@ -41,6 +42,9 @@ def evaluate_model(
     key = result_key(STEP, EPOCH, [checkpoint.digest, dataset.digest], {"evaluate": config.evaluate}, config.seed)
 
     def work(attempt: Attempt) -> None:
+        # Here, so that an evaluation that is done already costs no import of torch.
+        from earmark.evaluation.model import load_model
+
         model = load_model(store, checkpoint)
         opened = Dataset.open(store, dataset, patches)
         _check_fit(model, opened, checkpoint)
@@ -59,6 +63,9 @@ def _evaluate(
     config: Config,
     progress: Progress,
 ) -> None:
+    from earmark.evaluation.model import score_clip
+    from earmark.evaluation.timelines import timelines
+
     table = read_table(dataset.files["dataset.parquet"].read(attempt.store))
     group_of = dict(zip(column(table, "clip_id"), column(table, "group"), strict=True))
     total = sum(len(opened.clips(split)) for split in SPLITS)
