@@ -1,6 +1,7 @@
 """Tracking and registry against a real MLflow server."""
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -129,6 +130,9 @@ def test_a_run_is_registered_once_and_its_model_comes_back(mlflow_server, contex
     assert first.facts["version"] == 1
     package = download(name, "champion", tmp_path / "package")
     assert package.document["labels"] == ["dog", "rain", "siren"]
+    client = connect()
+    [model] = client.search_logged_models([experiment(client, context.experiment)])
+    assert json.loads(model.tags["mlflow.modelVersions"]) == [{"name": name, "version": 1}]
     for run in children(context):
         assert run.info.status == "FINISHED"
         assert len(connect().get_metric_history(run.info.run_id, "validation/map")) == len(STEPS)

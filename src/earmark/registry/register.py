@@ -102,7 +102,7 @@ def _register(
         if network.name == comparison.facts["champion"]:
             key, version = _version(store, client, comparison, network, model, run, run_id)
             model_id = str(version.source).removeprefix("models:/")
-            name_version(client, model_id, model, str(version.version))
+            name_version(client, model_id, model, int(version.version))
             attempt.facts |= {"variant": network.name, "name": model, "version": int(version.version), "package": key}
         close_outcome(client, run_id, outcome, model_id)
     number = str(attempt.facts["version"])

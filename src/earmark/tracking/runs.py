@@ -143,10 +143,16 @@ def log_figures(client: MlflowClient, run_id: str, figures: Mapping[str, float],
 def log_output(client: MlflowClient, run_id: str, model_id: str) -> None:
     """Name a logged model as what came out of the run."""
     from mlflow.entities import LoggedModelOutput
+    from mlflow.exceptions import MlflowException
 
     outputs = client.get_run(run_id).outputs
-    if outputs is None or model_id not in {output.model_id for output in outputs.model_outputs}:
+    if outputs is not None and model_id in {output.model_id for output in outputs.model_outputs}:
+        return
+    try:
         client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
+    except MlflowException as error:
+        if "IntegrityError" not in str(error):  # which says that another attempt just wrote it
+            raise
 
 
 def log_dataset(client: MlflowClient, run_id: str, dataset: DatasetFacts) -> None:
