@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 
-from earmark.config import result_key
+from earmark.config import digest, result_key
 from earmark.errors import EarmarkError
 from earmark.progress import Progress
 from earmark.registry.card import model_card
@@ -105,6 +105,7 @@ def _register(
             name_version(client, model_id, model, int(version.version))
             attempt.facts |= {"variant": network.name, "name": model, "version": int(version.version), "package": key}
         close_outcome(client, run_id, outcome, model_id)
+    attempt.digest = digest(attempt.facts)
     number = str(attempt.facts["version"])
     make_champion(client, model, number)
     tags = {"earmark.champion": attempt.facts["variant"], "earmark.model": model, "earmark.model_version": number}
