@@ -48,10 +48,8 @@ def logged_model(client: MlflowClient, run_id: str, key: str, name: str, folder:
 def name_version(client: MlflowClient, model_id: str, name: str, version: int) -> None:
     """Have the logged model's page name a version that was made of it; a server does so by itself, SQLite does not."""
     tags = client.get_logged_model(model_id).tags
-    named = {(each["name"], int(each["version"])) for each in json.loads(tags.get(VERSIONS_TAG, "[]"))} | {
-        (name, version)
-    }
-    listed = [{"name": model, "version": number} for model, number in sorted(named)]
+    known = {(each["name"], int(each["version"])) for each in json.loads(tags.get(VERSIONS_TAG, "[]"))}
+    listed = [{"name": model, "version": number} for model, number in sorted(known | {(name, version)})]
     client.set_logged_model_tags(model_id, {VERSIONS_TAG: json.dumps(listed)})
 
 

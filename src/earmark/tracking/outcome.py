@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 from earmark.tracking.context import DatasetFacts, RunContext
-from earmark.tracking.points import deliver, points_of
+from earmark.tracking.points import deliver, now_ms, points_of
 from earmark.tracking.runs import child_run, experiment, find_runs, log_dataset, log_figures, log_output, log_params
 from earmark.tracking.tracker import Status
 
@@ -52,7 +51,7 @@ def open_outcome(
         run_id, _ = child_run(client, context, parent, key, outcome.name, dataset.digest)
     log_params(client, run_id, outcome.params)
     log_dataset(client, run_id, dataset)
-    now = time.time_ns() // 1_000_000
+    now = now_ms()
     points = [point for part, rows in outcome.curves.items() for row in rows for point in points_of(part, row, now)]
     for _ in deliver(client, run_id, points, {}):
         pass

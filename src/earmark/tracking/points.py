@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,11 @@ class Point:
     value: float
     step: int
     time_ms: int
+
+
+def now_ms() -> int:
+    """Unix time as MLflow counts it."""
+    return time.time_ns() // 1_000_000
 
 
 def points_of(part: str, row: Mapping[str, float | None], time_ms: int) -> list[Point]:

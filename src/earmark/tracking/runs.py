@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Mapping
@@ -12,8 +13,10 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 from earmark import __version__
+from earmark.errors import UserError
 from earmark.tracking.connection import artifact_location
 from earmark.tracking.context import DatasetFacts, RunContext
+from earmark.tracking.points import now_ms
 
 # MLflow's pages then open on runs and charts, not on traces of language models
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
@@ -36,8 +39,6 @@ def experiment(client: MlflowClient, name: str) -> str:
                 raise
             found = client.get_experiment_by_name(name)
     if found is None or found.lifecycle_stage == "deleted":
-        from earmark.errors import UserError
-
         raise UserError(f"the MLflow experiment {name!r} was deleted: restore it (mlflow experiments restore)")
     return str(found.experiment_id)
 
@@ -50,9 +51,18 @@ def parent_run(client: MlflowClient, context: RunContext, dataset: str) -> str:
 
 
 def child_run(
-    client: MlflowClient, context: RunContext, parent: str, key: str, name: str, dataset: str
+    client: MlflowClient,
+    context: RunContext,
+    parent: str,
+    key: str,
+    name: str,
+    dataset: str,
+    started_ms: int | None = None,
 ) -> tuple[str, bool]:
-    """The id of a network's run under its parent, found or created by its key, and whether it is new."""
+    """The id of a network's run under its parent, found or created by its key, and whether it is new.
+
+    ``started_ms`` is when it began (Unix time), where that was before now.
+    """
     identity = {"mlflow.parentRunId": parent, "earmark.key": key}
     tags = {
         "earmark.run": context.run,
@@ -62,11 +72,16 @@ def child_run(
         "earmark.version": __version__,
         "mlflow.source.name": f"earmark {context.pipeline}",
     }
-    return claim(client, experiment(client, context.experiment), name, identity, tags)
+    return claim(client, experiment(client, context.experiment), name, identity, tags, started_ms)
 
 
 def claim(
-    client: MlflowClient, experiment_id: str, name: str, identity: Mapping[str, str], tags: Mapping[str, str]
+    client: MlflowClient,
+    experiment_id: str,
+    name: str,
+    identity: Mapping[str, str],
+    tags: Mapping[str, str],
+    started_ms: int | None = None,
 ) -> tuple[str, bool]:
     """The one run with these identity tags, and whether this call made it.
 
@@ -89,7 +104,8 @@ def claim(
                     client.set_tag(chosen, SETTLED, "true")
                 return chosen, chosen == mine
         if not runs:
-            mine = client.create_run(experiment_id, tags={**tags, **identity}, run_name=name).info.run_id
+            made = client.create_run(experiment_id, started_ms, {**tags, **identity}, run_name=name)
+            mine = made.info.run_id
             continue
         ids = [run.info.run_id for run in runs]
         if ids == [mine]:
@@ -129,7 +145,7 @@ def log_figures(client: MlflowClient, run_id: str, figures: Mapping[str, float],
     """
     from mlflow.entities import Metric
 
-    now = time.time_ns() // 1_000_000
+    now = now_ms()
     known = client.get_run(run_id).data.metrics
     new = [
         Metric(name, float(value), now, 0, model_id=model_id)
@@ -157,8 +173,6 @@ def log_output(client: MlflowClient, run_id: str, model_id: str) -> None:
 
 def log_dataset(client: MlflowClient, run_id: str, dataset: DatasetFacts) -> None:
     """Name the dataset as the run's input."""
-    import json
-
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     entity = Dataset(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 from earmark.progress import Progress
 from earmark.tracking.connection import connect, one_line, tracking_uri
 from earmark.tracking.context import DatasetFacts, RunContext
-from earmark.tracking.points import Point, deliver, points_of
+from earmark.tracking.points import Point, deliver, now_ms, points_of
 from earmark.tracking.runs import child_run, log_dataset, log_figures, log_params, parent_run
 
 FLUSH_SECONDS = 2.0
@@ -63,7 +62,7 @@ class ChildRun:
     ) -> None:
         self._context, self._dataset, self._key, self._name = context, dataset, key, name
         self._params, self._progress = dict(params), progress
-        self._uri = tracking_uri()
+        self._uri, self._started_ms = tracking_uri(), now_ms()
         self._lock = threading.Lock()
         self._points: list[Point] = []
         self._end: _End | None = None
@@ -79,7 +78,7 @@ class ChildRun:
             part: ``train`` or ``validation``; the metrics' names start with it.
             row: ``step`` (the optimiser's) and values by name; a value of None is left out.
         """
-        points = points_of(part, row, time.time_ns() // 1_000_000)
+        points = points_of(part, row, now_ms())
         with self._lock:
             self._points += points
 
@@ -127,7 +126,8 @@ class ChildRun:
     def _open(self, client: MlflowClient) -> tuple[str, dict[str, set[int]] | None]:
         """The run's id and, where an earlier attempt wrote to it, an empty table of the steps it has."""
         parent = parent_run(client, self._context, self._dataset.digest)
-        run_id, new = child_run(client, self._context, parent, self._key, self._name, self._dataset.digest)
+        named = self._key, self._name, self._dataset.digest
+        run_id, new = child_run(client, self._context, parent, *named, self._started_ms)
         for each in (parent, run_id):
             client.update_run(each, status="RUNNING")
         log_params(client, run_id, self._params)

@@ -45,6 +45,8 @@ def test_a_finished_run_has_every_point_its_parameters_and_its_dataset(mlflow_db
     found = the_run(client)
     assert found.info.status == "FINISHED"
     assert steps_of(client, found, "train/loss") == list(range(1500))
+    # it began when training did, not when MLflow was there
+    assert found.info.start_time <= min(p.timestamp for p in client.get_metric_history(found.info.run_id, "train/loss"))
     assert found.data.metrics == {"train/loss": 1 / 1500, "final/seconds": 3.5}
     assert found.data.params == {"train.steps": "30"}
     assert found.data.tags["earmark.dataset"] == "d" * 32
