@@ -46,6 +46,8 @@ def compare(
     """Train and compare networks on one dataset; report, and register the best.
 
     The same command again goes on where the last one stopped; finished steps are not repeated.
+
+    For example: earmark run compare --data examples/esc10 --architectures resnet50,alexnet --steps 100
     """
     from earmark.pipelines.commands import run_compare
 
