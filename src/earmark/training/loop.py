@@ -20,7 +20,7 @@ from earmark.training.augment import augment, smooth
 from earmark.training.average import Average
 from earmark.training.batches import Ahead, Batch, Batches, dequantise
 from earmark.training.checkpoint import Checkpoint, Checkpoints
-from earmark.training.optimiser import load_moments, make_optimiser, moments
+from earmark.training.optimiser import Optimiser
 from earmark.training.precision import autocast, faster_precision
 from earmark.training.sampler import STREAM_TORCH, step_generator
 from earmark.training.schedule import learning_rate
@@ -64,7 +64,7 @@ class Trainer:
 
         torch.manual_seed(config.seed)
         self.network = self._new_network(len(dataset.labels))
-        self.optimiser = make_optimiser(self.network, config.train)
+        self.optimiser = Optimiser(self.network, config.train)
         self.average = Average(self.network, config.train.ema_decay) if config.train.ema_decay > 0 else None
 
         self.step = 0
@@ -121,10 +121,7 @@ class Trainer:
         x_BTF, y_BC = self.batch(batch)
         self.loss_sum += self.forward_backward_step(self.network, self.precision, x_BTF, y_BC)
         self.loss_count += 1
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.step, self.steps, self.config.train)
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimiser.step(learning_rate(self.step, self.steps, self.config.train))
         if self.average:
             self.average.update(self.step)
         self.step += 1
@@ -137,7 +134,7 @@ class Trainer:
         tensors = {f"network/{name}": tensor for name, tensor in self.network.state_dict().items()}
         if self.average:
             tensors |= {f"average/{name}": tensor for name, tensor in self.average.network.state_dict().items()}
-        tensors |= {f"moment/{name}": tensor for name, tensor in moments(self.network, self.optimiser).items()}
+        tensors |= {f"optimiser/{name}": tensor for name, tensor in self.optimiser.state().items()}
         meta = {
             "step": self.step,
             "seconds": self.seconds,
@@ -180,7 +177,7 @@ class Trainer:
         self.network.load_state_dict(part("network"))
         if self.average:
             self.average.network.load_state_dict(part("average"))
-        load_moments(self.network, self.optimiser, part("moment"))
+        self.optimiser.load(part("optimiser"))
         meta = checkpoint.meta
         self.step, self.seconds, self.precision = meta["step"], meta["seconds"], meta["precision"]
         self.curves, self.loss_count = meta["curves"], meta["loss_count"]

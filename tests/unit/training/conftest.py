@@ -59,8 +59,12 @@ def material(shared_material, tmp_path) -> Material:
     return shared_material.copied(tmp_path / "store")
 
 
+@pytest.fixture(scope="session")
+def mlflow_database(tmp_path_factory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
+
+
 @pytest.fixture
-def context(tmp_path, monkeypatch) -> RunContext:
-    """A run whose figures go to no MLflow: nobody listens there."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/none/such/mlflow.db")
-    return RunContext(run="test", pipeline="test")
+def context(mlflow_database, tmp_path, monkeypatch) -> RunContext:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_database)
+    return RunContext(run=tmp_path.name, pipeline="test")

@@ -7,7 +7,7 @@ from torch import nn
 from earmark.architectures import create
 from earmark.config import TrainConfig
 from earmark.training.average import Average
-from earmark.training.optimiser import load_moments, make_optimiser, moments
+from earmark.training.optimiser import Optimiser
 
 
 def small_network():
@@ -15,50 +15,52 @@ def small_network():
     return create("resnet50", 4, width=0.1).to(memory_format=torch.channels_last)
 
 
-def steps(network, optimiser, count):
-    for step in range(count):
-        x_BTF = torch.randn(2, 96, 64, generator=torch.Generator().manual_seed(step))
-        network(x_BTF).square().mean().backward()
-        optimiser.step()
-        optimiser.zero_grad()
-
-
-def test_decay_spares_norms_and_biases():
-    network = small_network()
-    optimiser = make_optimiser(network, TrainConfig(optimiser="adamw", weight_decay=0.1))
-    decayed = {id(p) for g in optimiser.param_groups if g["weight_decay"] > 0 for p in g["params"]}
-    spared = {id(p) for g in optimiser.param_groups if g["weight_decay"] == 0 for p in g["params"]}
-    for module in network.modules():
-        for name, weight in module.named_parameters(recurse=False):
-            is_kernel = name == "weight" and not isinstance(module, nn.BatchNorm2d)
-            assert (id(weight) in decayed) is is_kernel
-            assert (id(weight) in spared) is not is_kernel
-
-
-def test_adam_never_decays():
-    optimiser = make_optimiser(small_network(), TrainConfig(optimiser="adam", weight_decay=0.1))
-    assert {group["weight_decay"] for group in optimiser.param_groups} == {0}
+def gradients(network, step):
+    x_BTF = torch.randn(2, 96, 64, generator=torch.Generator().manual_seed(step))
+    network(x_BTF).square().mean().backward()
 
 
 @pytest.mark.parametrize("kind", ["adam", "adamw"])
-def test_moments_put_back_go_on_bit_for_bit(kind):
-    config = TrainConfig(optimiser=kind, weight_decay=0.1, learning_rate=0.01)
-    network = small_network()
-    optimiser = make_optimiser(network, config)
-    steps(network, optimiser, 2)
-    resumed = small_network()
+def test_it_steps_as_torchs_own_with_decay_on_kernels_alone(kind):
+    config = TrainConfig(optimiser=kind, weight_decay=0.1, learning_rate=0.01, adam_epsilon=1e-7)
+    network, reference = small_network(), small_network()
+    norms = [m.weight for m in reference.modules() if isinstance(m, nn.BatchNorm2d)]
+    biases = [p for name, p in reference.named_parameters() if name.endswith("bias")]
+    spared = {id(p) for p in norms + biases}
+    decay = 0.1 if kind == "adamw" else 0.0
+    groups = [
+        {"params": [p for p in reference.parameters() if id(p) not in spared], "weight_decay": decay},
+        {"params": norms + biases, "weight_decay": 0.0},
+    ]
+    torchs = (torch.optim.AdamW if kind == "adamw" else torch.optim.Adam)(groups, eps=1e-7, fused=True)
+    optimiser = Optimiser(network, config)
+    for step in range(4):
+        gradients(network, step)
+        optimiser.step(0.01 * (step + 1))
+        gradients(reference, step)
+        for group in torchs.param_groups:
+            group["lr"] = 0.01 * (step + 1)
+        torchs.step()
+        torchs.zero_grad()
+    for mine, theirs in zip(network.parameters(), reference.parameters(), strict=True):
+        assert mine.grad is None
+        assert torch.equal(mine, theirs)
+
+
+def test_state_put_back_goes_on_bit_for_bit():
+    config = TrainConfig(optimiser="adamw", weight_decay=0.1)
+    network, resumed = small_network(), small_network()
+    optimiser, again = Optimiser(network, config), Optimiser(resumed, config)
+    for step in range(2):
+        gradients(network, step)
+        optimiser.step(0.01)
     resumed.load_state_dict({name: tensor.clone().contiguous() for name, tensor in network.state_dict().items()})
-    again = make_optimiser(resumed, config)
-    load_moments(resumed, again, {name: t.clone().contiguous() for name, t in moments(network, optimiser).items()})
-    steps(network, optimiser, 2)
-    steps(resumed, again, 2)
+    again.load({name: tensor.clone().contiguous() for name, tensor in optimiser.state().items()})
+    for each, following in ((network, optimiser), (resumed, again)):
+        gradients(each, 2)
+        following.step(0.01)
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
-
-
-def test_there_are_no_moments_before_the_first_step():
-    network = small_network()
-    assert moments(network, make_optimiser(network, TrainConfig())) == {}
 
 
 def test_the_average_follows_weights_and_batch_norm_statistics():
