@@ -22,7 +22,7 @@ class Validation:
 
     Args:
         dataset: clips and frames; may have no validation part (``len`` is 0 then).
-        config: distance between patches, and how silent they may be.
+        config: distance between patches (the last ends with the clip), and how silent they may be.
     """
 
     def __init__(self, dataset: Dataset, config: EvaluateConfig) -> None:
@@ -32,7 +32,8 @@ class Validation:
         hop = max(1, round(config.hop_seconds * SAMPLE_RATE / HOP))
         shards, rows, owners = [], [], []
         for number, clip in enumerate(clips):
-            row_P = clip.first_row + np.arange(0, clip.rows - PATCH_FRAMES + 1, hop)
+            last = clip.rows - PATCH_FRAMES
+            row_P = clip.first_row + np.union1d(np.arange(0, last + 1, hop), last)
             shard_P = np.full(len(row_P), clip.shard)
             sound_P = self.frames.silent_share(shard_P, row_P) <= config.max_silent_share
             row_P = row_P[sound_P] if sound_P.any() else row_P
