@@ -19,7 +19,8 @@ class Terminal:
     """Follows a run: one bar a step on a terminal, a line every few seconds where there is none."""
 
     def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False)
+        # Where there is no terminal there is no width to wrap at: a line of a log stays one line.
+        self.console = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 1000)
         self.done: list[str] = []
         self.reused: list[str] = []
         self._told: dict[str, float] = {}
@@ -47,7 +48,7 @@ class Terminal:
         self._bars.stop()
 
     def _progress(self, step: str, event: Mapping[str, Any]) -> None:
-        facts = "  ".join(f"{name} {_short(value)}" for name, value in event["facts"].items())
+        facts = "  ".join(_fact(name, value) for name, value in event["facts"].items())
         if self.console.is_terminal:
             if step not in self._tasks:
                 self._tasks[step] = self._bars.add_task(step, total=event["total"], facts="")
@@ -127,5 +128,9 @@ def _number(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def _short(value: float | str) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+def _fact(name: str, value: float | str) -> str:
+    """``patches_per_s``, 412.3 as "patches/s 412"; shares in percent."""
+    words = name.replace("_per_", "/").replace("_", " ")
+    if name.endswith("_share") and isinstance(value, float):
+        return f"{words.removesuffix(' share')} {value:.1%}"
+    return f"{words} {value:.3g}" if isinstance(value, float) else f"{words} {value}"

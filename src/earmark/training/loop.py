@@ -216,7 +216,7 @@ class Trainer:
         patches_per_s = (self.step - from_step) * self.config.train.batch_size / (now - from_time)
         data_wait = (waited_seconds - from_waited) / (now - from_time)
         self.progress.update(
-            self.step, self.steps, "steps", loss=loss, patches_per_s=patches_per_s, data_wait=data_wait
+            self.step, self.steps, "steps", loss=loss, patches_per_s=patches_per_s, data_wait_share=data_wait
         )
         if self.step % self._point_every() == 0 or self.step == self.steps:
             point = {"step": self.step, "loss": loss, "learning_rate": rate, "patches_per_s": patches_per_s}
