@@ -46,7 +46,8 @@ class StopsAt(Trainer):
 
 
 def test_it_learns_and_tells_its_curves(new_trainer, tiny_config):
-    config = tiny_config(architecture=ARCHITECTURES["resnet50"], augment={"mix_alpha": 0.0}, train={"steps": 40})
+    part = {"steps": 40, "learning_rate": 3e-3}
+    config = tiny_config(architecture=ARCHITECTURES["resnet50"], augment={"mix_alpha": 0.0}, train=part)
     trainer = new_trainer(config)
     trainer.train()
     losses = [point["loss"] for point in trainer.curves["train"]]
