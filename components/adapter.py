@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import traceback
 from collections.abc import Iterator
@@ -13,6 +14,10 @@ from earmark.config import Config, Experiment
 from earmark.errors import EarmarkError
 from earmark.progress import Progress
 from earmark.store import Manifest, Store, load, open_store
+
+# OpenMP's threads spin while they wait for each other. Beside other work on the same cores that made training ten times
+# slower; sleeping instead costs nothing measurable on idle ones. Read when torch is loaded, here or in a child.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 class Artifact(Protocol):

@@ -16,7 +16,7 @@ QUICK: dict[str, Any] = {
     "augment": {
         "random_offset": True,
         "gain_db": 6.0,
-        "mix_alpha": 1.0,
+        "mix_alpha": 0.2,
         "time_masks": 1,
         "time_mask_frames": 24,
         "mel_masks": 1,
@@ -26,7 +26,7 @@ QUICK: dict[str, Any] = {
         "steps": 300,
         "batch_size": 64,
         "optimiser": "adamw",
-        "learning_rate": 2e-3,
+        "learning_rate": 1e-3,
         "weight_decay": 0.05,
         "warmup_share": 0.1,
         "schedule": "cosine",
@@ -44,5 +44,6 @@ ARCHITECTURES = ("fully_connected", "alexnet", "vgg", "inception_v3", "resnet50"
 # What a preset changes for one network: the paper gives a learning rate for the fully connected one alone.
 PER_ARCHITECTURE: dict[str, dict[str, dict[str, Any]]] = {
     "paper": {"fully_connected": {"train": {"learning_rate": 3e-5}}},
-    "quick": {},
+    # A third less time a step on a CPU for the same weights; the maps are 45 × 29 instead of 46 × 30.
+    "quick": {"inception_v3": {"architecture": {"options": {"stem": "pool_first"}}}},
 }
