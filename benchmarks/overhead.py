@@ -35,7 +35,11 @@ COMMANDS = {
     "earmark --help": [str(Path(sys.executable).with_name("earmark")), "--help"],
     "earmark run compare --help": [str(Path(sys.executable).with_name("earmark")), "run", "compare", "--help"],
     "step without torch": [sys.executable, "-c", NO_WORK.format(rooms="import earmark.catalog, earmark.features")],
-    "step with torch": [sys.executable, "-c", NO_WORK.format(rooms="import torch, earmark.evaluation, earmark.metrics")],
+    "step with torch": [
+        sys.executable,
+        "-c",
+        NO_WORK.format(rooms="import torch, earmark.evaluation, earmark.metrics"),
+    ],
 }
 LIMITS = {"earmark --help": 0.35, "step without torch": 0.4, "step with torch": 1.5}
 
