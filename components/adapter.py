@@ -15,9 +15,10 @@ from earmark.errors import EarmarkError
 from earmark.progress import Progress
 from earmark.store import Manifest, Store, load, open_store
 
-# OpenMP's threads spin while they wait for each other. Beside other work on the same cores that made training ten times
-# slower; sleeping instead costs nothing measurable on idle ones. Read when torch is loaded, here or in a child.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# OpenMP's threads spin, for ever by default, while they wait for each other. Beside other work on the same cores that
+# made training ten times slower; spinning for some microseconds and sleeping then is as fast on idle cores. Read when
+# torch is loaded, here or in a child.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 
 class Artifact(Protocol):

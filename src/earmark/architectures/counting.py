@@ -1,8 +1,7 @@
-"""Weights and multiplies of a network, counted by forward hooks on tensors without storage."""
+"""Weights and multiplies of a network, counted by forward hooks."""
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +44,7 @@ def count(
     bottleneck: int | None = None,
     **options: Any,
 ) -> Counts:
-    """Counts of a network given by name, or of one that exists; nothing is computed, so it takes milliseconds.
+    """Counts of a network given by name (nothing is computed), or of one that exists (one patch runs through it).
 
         count("resnet50", n_labels=3087).weights  # 29_770_816
 
@@ -60,7 +59,7 @@ def count(
         UserError: as :func:`create`.
     """
     if isinstance(network, nn.Module):
-        return _count(_without_storage(network))
+        return _count(network)
     if n_labels is None:
         raise TypeError("count(name, …) needs n_labels")
     with torch.device("meta"):
@@ -68,13 +67,20 @@ def count(
 
 
 def _count(network: nn.Module) -> Counts:
+    """Run one patch of zeros through the network where it is, and leave it as it was."""
     layers: list[LayerCount] = []
-    for name, module in network.named_modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            module.register_forward_hook(_hook(name, layers))
+    kernels = {n: m for n, m in network.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
+    hooks = [module.register_forward_hook(_hook(name, layers)) for name, module in kernels.items()]
+    training = [module for module in network.modules() if module.training]
     network.eval()
-    with torch.no_grad():
-        network(torch.empty(1, FRAMES, BANDS, device="meta"))
+    try:
+        with torch.no_grad():
+            network(torch.zeros(1, FRAMES, BANDS, device=next(network.parameters()).device))
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for module in training:
+            module.training = True
     return Counts(
         weights=sum(layer.weights for layer in layers),
         multiplies=sum(layer.multiplies for layer in layers),
@@ -91,13 +97,3 @@ def _hook(name: str, layers: list[LayerCount]) -> Any:
         layers.append(LayerCount(name, shape, weights, weights * positions))
 
     return record
-
-
-def _without_storage(network: nn.Module) -> nn.Module:
-    """A copy of the modules whose parameters and buffers have shapes but no values."""
-    memo: dict[int, Any] = {}
-    for parameter in network.parameters():
-        memo[id(parameter)] = nn.Parameter(parameter.detach().to("meta"), parameter.requires_grad)
-    for buffer in network.buffers():
-        memo[id(buffer)] = buffer.to("meta")
-    return copy.deepcopy(network, memo)

@@ -23,7 +23,7 @@ QUICK: dict[str, Any] = {
         "mel_mask_bands": 12,
     },
     "train": {
-        "steps": 300,
+        "steps": 200,
         "batch_size": 64,
         "optimiser": "adamw",
         "learning_rate": 1e-3,
@@ -33,6 +33,7 @@ QUICK: dict[str, Any] = {
         "ema_decay": 0.98,
         "prior_bias": True,
         "max_silent_share": 0.8,
+        "validate_every_share": 0.2,
     },
     "evaluate": {"hop_seconds": 0.24, "max_silent_share": 0.8},
 }
