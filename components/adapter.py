@@ -29,7 +29,11 @@ class Artifact(Protocol):
 
 
 class VariantFailed(EarmarkError):
-    """An earlier step of the same variant failed; its cause is passed on."""
+    """An earlier step of the same variant failed; its cause and exit code are passed on."""
+
+    def __init__(self, failed: Manifest) -> None:
+        super().__init__(failed.failed)
+        self.exit_code = int(failed.facts["exit_code"])
 
 
 class Step:
@@ -49,7 +53,7 @@ class Step:
         """
         manifest = load(artifact.path)
         if manifest.failed is not None:
-            raise VariantFailed(manifest.failed)
+            raise VariantFailed(manifest)
         return manifest.check(self.store)
 
     def config(self, experiment: str) -> Config:
@@ -90,7 +94,7 @@ def step(name: str, run: str, variant: str | None = None, failure: Artifact | No
         traceback.print_exc()
         cause = f"{type(error).__name__}: {error}".splitlines()[0]
     if failure is not None and current is not None:
-        current.write(failure, Manifest.failure(name, variant or "", cause))
+        current.write(failure, Manifest.failure(name, variant or "", cause, exit_code))
         return
     progress.event("error", message=cause, exit_code=exit_code)
     raise SystemExit(exit_code)

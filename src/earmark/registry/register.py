@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 
 from earmark.config import digest, result_key
-from earmark.errors import EarmarkError
+from earmark.errors import EarmarkError, UserError
 from earmark.progress import Progress
 from earmark.registry.card import model_card
 from earmark.registry.ending import (
@@ -54,7 +54,7 @@ def register_model(
     check_name(model)
     networks = networks_of(comparison, checkpoints, metrics)
     if comparison.facts["failures"]:
-        failure = _failed(comparison.facts["failures"])
+        failure = _failed(comparison.facts["failures"], [m for m in (*checkpoints, *metrics) if m.failed is not None])
         try:
             with mlflow_needed():
                 client = connect()
@@ -72,9 +72,11 @@ def register_model(
         return once(store, STEP, key, lambda made: _register(made, client, comparison, networks, model, run, progress))
 
 
-def _failed(failures: Sequence[Mapping[str, str]]) -> EarmarkError:
+def _failed(failures: Sequence[Mapping[str, str]], failed: Sequence[Manifest]) -> EarmarkError:
+    """A ``UserError`` where the user can mend every cause."""
+    mendable = failed and all(each.facts["exit_code"] == UserError.exit_code for each in failed)
     told = "; ".join(f"{each['variant']} failed: {each['cause']}" for each in failures)
-    return EarmarkError(
+    return (UserError if mendable else EarmarkError)(
         f"{told}. Nothing was registered. Mend the cause and run the same command again (finished networks are kept), "
         "or leave the network out with --architectures"
     )

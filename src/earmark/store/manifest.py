@@ -97,9 +97,9 @@ class Manifest:
         return Manifest(document["step"], document["key"], document["digest"], files, document["facts"], reused=reused)
 
     @staticmethod
-    def failure(step: str, variant: str, cause: str) -> Manifest:
+    def failure(step: str, variant: str, cause: str, exit_code: int = 1) -> Manifest:
         """What a step hands on in place of a result, where its failure must not take the others with it."""
-        return Manifest(step, "", "", {}, {"variant": variant, "failed": cause})
+        return Manifest(step, "", "", {}, {"variant": variant, "failed": cause, "exit_code": exit_code})
 
     @property
     def failed(self) -> str | None:

@@ -75,12 +75,13 @@ def test_a_variants_failure_is_handed_on_and_ends_well(artifact, capsys):
 
 def test_the_next_step_of_a_failed_variant_hands_the_cause_on(artifact, tmp_path):
     with step("train_model", "run-1", "vgg", failure=artifact):
-        raise EarmarkError("out of memory")
+        raise UserError("the disk is full")
     metrics = File(str(tmp_path / "metrics"))
     with step("evaluate_model", "run-1", "vgg", failure=metrics) as s:
         s.read(artifact)
         pytest.fail("read a result that is none")
-    assert load(metrics.path).failed == "out of memory"
+    assert load(metrics.path).failed == "the disk is full"
+    assert load(metrics.path).facts["exit_code"] == 2
 
 
 def test_a_stopped_step_is_no_failure(artifact):
