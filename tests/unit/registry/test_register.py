@@ -8,7 +8,7 @@ from made_run import STEPS, make_run
 from earmark.errors import EarmarkError, UserError
 from earmark.progress import Progress
 from earmark.registry import list_models, register, register_model, versions
-from earmark.store import open_store
+from earmark.store import Manifest, open_store
 from earmark.tracking import DatasetFacts, Tracker, connect
 from earmark.tracking.runs import experiment
 
@@ -190,7 +190,7 @@ def test_a_network_that_failed_in_training_keeps_the_run_it_had(store, mlflow_db
     made = make_run(store, failed=["alexnet"])
     dataset = DatasetFacts("d" * 32, "/clips", {})
     Tracker(made.context, dataset, PROGRESS).child("its key", "alexnet", {}).finish("FAILED", cause="out of memory")
-    failed = [replace(c, files={}, key="", facts={**c.facts, "failed": "out of memory"}) for c in made.checkpoints[1:]]
+    failed = [Manifest.failure("train_model", c.facts["variant"], "out of memory") for c in made.checkpoints[1:]]
     with pytest.raises(EarmarkError):
         done(store, replace(made, checkpoints=[made.checkpoints[0], *failed]))
     assert runs_by_name(connect())["alexnet"].data.tags["earmark.key"] == "its key"
