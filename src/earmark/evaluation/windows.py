@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from earmark.config import FeatureSpec
 from earmark.errors import EarmarkError
-from earmark.features import HOP, PATCH_FRAMES, SAMPLE_RATE, dequantise, silent_frames
+from earmark.features import HOP, PATCH_FRAMES, SAMPLE_RATE, dequantise, patch_starts, silent_frames
 
 FRAMES_PER_SECOND = SAMPLE_RATE / HOP
 EXCERPT_SECONDS = 10.0
@@ -25,13 +25,9 @@ def window_starts(
     Raises:
         EarmarkError: the clip is shorter than a patch.
     """
-    last = len(frames_TF) - PATCH_FRAMES
-    if last < 0:
+    if len(frames_TF) < PATCH_FRAMES:
         raise EarmarkError(f"a clip of {len(frames_TF)} frames is shorter than a patch ({PATCH_FRAMES} frames)")
-    hop = max(1, round(hop_seconds * FRAMES_PER_SECOND))
-    starts_P = np.arange(0, last + 1, hop, dtype=np.int64)
-    if starts_P[-1] != last:
-        starts_P = np.append(starts_P, last)
+    starts_P = patch_starts(len(frames_TF), hop_seconds)
     before = np.concatenate([[0], np.cumsum(silent_frames(frames_TF, spec))])
     sounding_P = (before[starts_P + PATCH_FRAMES] - before[starts_P]) / PATCH_FRAMES <= max_silent_share
     return starts_P[sounding_P] if sounding_P.any() else starts_P

@@ -18,6 +18,7 @@ from earmark.features.spec import (
     frame_count,
     padded_samples,
     patch_count,
+    patch_starts,
 )
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "mel_matrix",
     "padded_samples",
     "patch_count",
+    "patch_starts",
     "patches",
     "quantise",
     "silent_frames",

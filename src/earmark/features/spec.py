@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 SAMPLE_RATE = 16_000
 WINDOW = 400
 """Samples in an analysis window: 25 ms."""
@@ -41,3 +44,10 @@ def patch_count(samples: int, tail: str) -> int:
     if tail == "pad":
         return frame_count(padded_samples(samples)) // PATCH_FRAMES if samples else 0
     return frame_count(samples) // PATCH_FRAMES
+
+
+def patch_starts(rows: int, hop_seconds: float) -> NDArray[np.int64]:
+    """First frames of the patches of a clip of ``rows`` frames (at least 96), a hop apart; the last ends with it."""
+    last = rows - PATCH_FRAMES
+    hop = max(1, round(hop_seconds * SAMPLE_RATE / HOP))
+    return np.union1d(np.arange(0, last + 1, hop, dtype=np.int64), last)

@@ -38,9 +38,6 @@ class Store(Protocol):
     def put(self, key: str, data: bytes) -> None:
         """Write an object, replacing what was there."""
 
-    def put_file(self, key: str, path: Path) -> None:
-        """Write an object from a local file, which stays."""
-
     def put_new(self, key: str, data: bytes) -> bool:
         """Write an object if there is none; True if this call wrote it. Of several callers one wins."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -30,11 +29,6 @@ class Directory:
         with self._temporary(key) as path:
             path.write_bytes(data)
             path.replace(self._path(key))
-
-    def put_file(self, key: str, path: Path) -> None:
-        with self._temporary(key) as temporary:
-            shutil.copyfile(path, temporary)
-            temporary.replace(self._path(key))
 
     def put_new(self, key: str, data: bytes) -> bool:
         with self._temporary(key) as path:

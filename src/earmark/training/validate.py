@@ -11,7 +11,7 @@ from torch import Tensor
 
 from earmark.catalog import Dataset
 from earmark.config import EvaluateConfig
-from earmark.features import HOP, PATCH_FRAMES, SAMPLE_RATE
+from earmark.features import patch_starts
 from earmark.metrics import one_best_accuracy, score
 
 PATCHES_AT_ONCE = 128
@@ -29,11 +29,9 @@ class Validation:
         clips = dataset.clips("validation")
         self.frames, self.y_NC = dataset.frames, dataset.targets("validation")
         self.single_label = dataset.single_label
-        hop = max(1, round(config.hop_seconds * SAMPLE_RATE / HOP))
         shards, rows, owners = [], [], []
         for number, clip in enumerate(clips):
-            last = clip.rows - PATCH_FRAMES
-            row_P = clip.first_row + np.union1d(np.arange(0, last + 1, hop), last)
+            row_P = clip.first_row + patch_starts(clip.rows, config.hop_seconds)
             shard_P = np.full(len(row_P), clip.shard)
             sound_P = self.frames.silent_share(shard_P, row_P) <= config.max_silent_share
             row_P = row_P[sound_P] if sound_P.any() else row_P

@@ -17,10 +17,9 @@ def store(tmp_path):
     return open_store(tmp_path / "store")
 
 
-def test_what_was_put_is_there(store, tmp_path):
-    (tmp_path / "file").write_bytes(b"file")
+def test_what_was_put_is_there(store):
     store.put("a/b", b"bytes")
-    store.put_file("a/c", tmp_path / "file")
+    store.put("a/c", b"file")
     assert store.get("a/b") == b"bytes"
     assert store.local("a/c").read_bytes() == b"file"
     assert store.head("a/b").size == 5
