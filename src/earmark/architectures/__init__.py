@@ -9,7 +9,7 @@ from earmark.architectures.options import OPTIONS, Option, complete_options
 from earmark.architectures.paper import PAPER, PAPER_TABLE_2, PAPER_TABLE_3, PAPER_TABLE_4, PaperCounts
 
 if TYPE_CHECKING:
-    from earmark.architectures.base import Network
+    from earmark.architectures.base import Network, scores_of
     from earmark.architectures.counting import Counts, LayerCount, count
     from earmark.architectures.registry import create
 
@@ -27,6 +27,7 @@ __all__ = [
     "complete_options",
     "count",
     "create",
+    "scores_of",
 ]
 
 _NEED_TORCH = {
@@ -35,6 +36,7 @@ _NEED_TORCH = {
     "LayerCount": "counting",
     "count": "counting",
     "create": "registry",
+    "scores_of": "base",
 }
 
 

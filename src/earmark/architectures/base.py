@@ -57,8 +57,14 @@ class Network(nn.Module):
         return logits_BC
 
     def forward(self, x_BTF: Tensor) -> Tensor:
-        """Logits (B, C) of log-mel patches; their sigmoids are the labels' scores."""
+        """Logits (B, C) of log-mel patches; :func:`scores_of` makes them scores."""
         return self.head(self.features(x_BTF))
+
+
+def scores_of(logits_PC: Tensor, output: str) -> Tensor:
+    """Scores (P, C), 0 to 1 in float32, of a network trained with ``output`` sigmoid or softmax."""
+    logits_PC = logits_PC.float()
+    return logits_PC.softmax(dim=1) if output == "softmax" else logits_PC.sigmoid()
 
 
 class Convolution(nn.Conv2d):

@@ -67,8 +67,22 @@ class AugmentConfig(Part):
     """Take each patch at any frame of its clip instead of on the fixed grid."""
     gain_db: float = Field(default=0.0, ge=0.0)
     """Gain drawn uniformly from ± this many dB."""
+    time_shift_frames: int = Field(default=0, ge=0, le=95)
+    """Patches turned in time by up to this many frames either way; what leaves at one end comes in at the other."""
+    time_stretch: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Time run faster or slower by up to this share, as when sounds are made at another pace."""
+    mel_stretch: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Mel axis spread or squeezed by up to this share."""
+    mel_shift_bands: float = Field(default=0.0, ge=0.0, le=63.0)
+    """Mel axis moved by up to this many bands either way, as when a source is larger or smaller."""
+    equaliser_db: float = Field(default=0.0, ge=0.0)
+    """Random smooth equaliser of up to ± this many dB, as of another microphone or room."""
     mix_alpha: float = Field(default=0.0, ge=0.0)
     """Mixing of pairs in the power domain with weight from Beta(alpha, alpha); labels mix alike."""
+    mix_share: Share = 1.0
+    """Share of the examples that are mixed."""
+    mix_equal_power: bool = False
+    """Bring both sounds of a mix to the same power first, so that a label's share is its sound's share."""
     time_masks: int = Field(default=0, ge=0)
     """Number of masks over time (SpecAugment)."""
     time_mask_frames: int = Field(default=0, ge=0, le=95)
@@ -102,8 +116,11 @@ class TrainConfig(Part):
     """Where late_drop drops, as a share of the steps."""
     drop_factor: float = Field(default=10.0, gt=1.0)
     """What late_drop divides the rate by."""
+    loss: Literal["auto", "sigmoid", "softmax"] = "sigmoid"
+    """Cross-entropy of sigmoids (each label for itself, as in the paper) or of a softmax (exactly one label a clip).
+    auto takes softmax where every clip of the catalog has one label."""
     label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
-    """Moves targets towards 0.5 by this share."""
+    """Moves targets by this share towards 0.5 (sigmoid) or towards equal shares of all labels (softmax)."""
     prior_bias: bool = False
     """Start the output biases at the log-odds of the labels' shares."""
     ema_decay: float = Field(default=0.0, ge=0.0, lt=1.0)

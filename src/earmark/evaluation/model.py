@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from earmark.architectures import Network, create
+from earmark.architectures import Network, create, scores_of
 from earmark.config import ArchitectureConfig, EvaluateConfig, FeatureSpec
 from earmark.errors import EarmarkError
 from earmark.evaluation.windows import window_starts
@@ -32,6 +32,8 @@ class Model:
     evaluate: EvaluateConfig
     document: dict[str, Any]
     """The whole of ``model.json``."""
+    output: str = "sigmoid"
+    """``sigmoid`` or ``softmax``: what makes its logits scores."""
 
     @property
     def device(self) -> torch.device:
@@ -78,11 +80,12 @@ def load_model(store: Store, checkpoint: Manifest) -> Model:
         features=FeatureSpec.model_validate(document["features"]),
         evaluate=EvaluateConfig.model_validate(document["evaluate"]),
         document=document,
+        output=document["output"],
     )
 
 
 def score_clip(model: Model, frames_TF: NDArray[Any]) -> ClipScores:
-    """Scores of a clip from its stored frames (T, 64): the mean over its patches of the network's sigmoids.
+    """Scores of a clip from its stored frames (T, 64): the mean over its patches of the network's scores.
 
     The only way from frames to scores, for evaluation and tagging alike: patches ``hop_seconds`` apart, the last one
     ending with the clip, those with too much digital silence left out unless all are. A clip is a batch of its own, so
@@ -106,6 +109,6 @@ def score_windows(
         rows_PT = starts_P[first : first + PATCHES_AT_ONCE, None] + np.arange(PATCH_FRAMES)
         x_PTF = torch.from_numpy(dequantise(frames_TF[rows_PT], model.features)).to(model.device)
         e_PE = model.network.features(x_PTF)
-        scores.append(model.network.head(e_PE).float().sigmoid().cpu().numpy())
+        scores.append(scores_of(model.network.head(e_PE), model.output).cpu().numpy())
         embeddings.append(e_PE.float().cpu().numpy())
     return np.concatenate(scores), np.concatenate(embeddings)

@@ -1,7 +1,8 @@
-"""What training does to a batch: gain and mixing of sound as power, and masks; pure functions of tensors.
+"""What training does to a batch: gain, mixing and filtering of sound, warps and masks; pure functions of tensors.
 
 What is random is drawn as a few numbers an example from (seed, step) by numpy, so every device augments alike; the
-tensors are changed on the training device.
+tensors are changed on the training device. torchaudio's masks draw on the device, so a resumed run on another one would
+see other masks; ours are the same intervals for every device.
 """
 
 from __future__ import annotations
@@ -16,13 +17,20 @@ from earmark.config import AugmentConfig
 from earmark.features.spec import LOG_OFFSET
 from earmark.training.sampler import STREAM_AUGMENT, step_generator
 
+EQUALISER_KNOTS = 5
+"""Points of a random equaliser, evenly spaced over the mel bands: about two octaves apart, as rooms colour sound."""
+
 
 @dataclass(frozen=True)
 class Draws:
     """The random numbers of one batch; None where a part is off."""
 
-    gain_B: Tensor | None
-    """Factors on the magnitude."""
+    shift_B: Tensor | None
+    """Frames by which each patch is turned."""
+    warp_B22: Tensor | None
+    """Of the time and the mel axis, the scale and the offset at which each patch is read."""
+    gain_BF: Tensor | None
+    """Factors on the magnitude of each band."""
     partner_B: Tensor | None
     """Which example of the batch each one is mixed with."""
     share_B: Tensor | None
@@ -45,14 +53,26 @@ def draw(config: AugmentConfig, batch: int, frames: int, bands: int, seed: int, 
     order); a mask's width is uniform from 0 to its longest, its place uniform over where it fits.
     """
     random = step_generator(seed, step, STREAM_AUGMENT)
-    gain_db = random.uniform(-1.0, 1.0, batch) * config.gain_db
+    gain_db = random.uniform(-1.0, 1.0, (batch, 1)) * config.gain_db
     partner = random.permutation(batch)
     share = random.beta(config.mix_alpha, config.mix_alpha, batch) if config.mix_alpha > 0 else np.ones(batch)
     time = _intervals(random, batch, config.time_masks, config.time_mask_frames, frames)
     mel = _intervals(random, batch, config.mel_masks, config.mel_mask_bands, bands)
+    shift = random.integers(-config.time_shift_frames, config.time_shift_frames + 1, batch)
+    unit_B22 = random.uniform(-1.0, 1.0, (batch, 2, 2))
+    knots_BK = random.uniform(-1.0, 1.0, (batch, EQUALISER_KNOTS)) * config.equaliser_db
+    share[random.random(batch) >= config.mix_share] = 1.0
+    gain_db = gain_db + _between(knots_BK, bands)
+    stretch = np.array([config.time_stretch, config.mel_stretch])
+    scale_B2 = (1 + stretch) ** unit_B22[:, :, 0]
+    # A squeezed axis has room to move in; the mel axis also moves by whole bands.
+    room_B2 = np.abs(1 - scale_B2) * np.array([frames, bands]) / 2 + np.array([0.0, config.mel_shift_bands])
+    warp_B22 = np.stack([scale_B2, room_B2 * unit_B22[:, :, 1]], axis=-1)
     mixes = config.mix_alpha > 0
     return Draws(
-        gain_B=torch.from_numpy(10 ** (gain_db / 20)).float() if config.gain_db > 0 else None,
+        shift_B=torch.from_numpy(shift) if config.time_shift_frames else None,
+        warp_B22=torch.from_numpy(warp_B22).float() if stretch.any() or config.mel_shift_bands else None,
+        gain_BF=torch.from_numpy(10 ** (gain_db / 20)).float() if config.gain_db or config.equaliser_db else None,
         partner_B=torch.from_numpy(partner) if mixes else None,
         share_B=torch.from_numpy(np.maximum(share, 1 - share)).float() if mixes else None,
         time_BM2=torch.from_numpy(time) if time.size and config.time_mask_frames else None,
@@ -66,13 +86,26 @@ def _intervals(random: np.random.Generator, batch: int, masks: int, longest: int
     return np.stack([start_BM, start_BM + width_BM], axis=-1)
 
 
-def augment(x_BTF: Tensor, y_BC: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+def _between(knots_BK: np.ndarray, bands: int) -> np.ndarray:
+    """Values at every band on straight lines between evenly spaced knots: (B, F)."""
+    place_F = np.linspace(0, knots_BK.shape[1] - 1, bands)
+    left_F = np.minimum(place_F.astype(np.int64), knots_BK.shape[1] - 2)
+    part_F = place_F - left_F
+    curve_BF: np.ndarray = knots_BK[:, left_F] * (1 - part_F) + knots_BK[:, left_F + 1] * part_F
+    return curve_BF
+
+
+def augment(x_BTF: Tensor, y_BC: Tensor, draws: Draws, equal_power: bool = False) -> tuple[Tensor, Tensor]:
     """A batch of log-mel patches and its targets as training sees them."""
-    if draws.gain_B is not None:
-        x_BTF = gain(x_BTF, draws.gain_B)
+    if draws.shift_B is not None:
+        x_BTF = turn(x_BTF, draws.shift_B)
+    if draws.warp_B22 is not None:
+        x_BTF = warp(x_BTF, draws.warp_B22)
+    if draws.gain_BF is not None:
+        x_BTF = gain(x_BTF, draws.gain_BF)
     if draws.partner_B is not None and draws.share_B is not None:
         y_BC = mix_targets(y_BC, draws.partner_B, draws.share_B)
-        x_BTF = mix(x_BTF, draws.partner_B, draws.share_B)
+        x_BTF = mix(x_BTF, draws.partner_B, draws.share_B, equal_power)
     if draws.time_BM2 is not None:
         x_BTF = mask(x_BTF, draws.time_BM2, axis=1)
     if draws.mel_BM2 is not None:
@@ -80,19 +113,48 @@ def augment(x_BTF: Tensor, y_BC: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
     return x_BTF, y_BC
 
 
-def gain(x_BTF: Tensor, gain_B: Tensor) -> Tensor:
-    """The log-mel of the sound made ``gain_B`` times as loud."""
-    return _log(_magnitude(x_BTF) * gain_B[:, None, None])
+def turn(x_BTF: Tensor, shift_B: Tensor) -> Tensor:
+    """Each patch turned in time by its own number of frames."""
+    frames = x_BTF.shape[1]
+    from_BT = (torch.arange(frames, device=x_BTF.device) - shift_B[:, None]) % frames
+    return x_BTF.gather(1, from_BT[:, :, None].expand_as(x_BTF))
 
 
-def mix(x_BTF: Tensor, partner_B: Tensor, share_B: Tensor) -> Tensor:
+def warp(x_BTF: Tensor, warp_B22: Tensor) -> Tensor:
+    """Each patch read at scale × place + offset around its middle, on both axes; straight lines between the values.
+
+    What lies outside is mirrored at the edge.
+    """
+    for axis in (1, 2):
+        size = x_BTF.shape[axis]
+        place_S = torch.arange(size, device=x_BTF.device) - (size - 1) / 2
+        scale_B, offset_B = warp_B22[:, axis - 1, 0], warp_B22[:, axis - 1, 1]
+        at_BS = scale_B[:, None] * place_S + offset_B[:, None] + (size - 1) / 2
+        at_BS = (size - 1) - ((at_BS % (2 * (size - 1))) - (size - 1)).abs()
+        left_BS = at_BS.long().clamp_(max=size - 2)
+        part_BS = at_BS - left_BS
+        left, part = (t.unsqueeze(3 - axis).expand_as(x_BTF) for t in (left_BS, part_BS))
+        x_BTF = torch.lerp(x_BTF.gather(axis, left), x_BTF.gather(axis, left + 1), part)
+    return x_BTF
+
+
+def gain(x_BTF: Tensor, gain_BF: Tensor) -> Tensor:
+    """The log-mel of the sound with each band made ``gain_BF`` times as loud; (B, 1) is the same for all bands."""
+    return _log(_magnitude(x_BTF) * gain_BF[:, None, :])
+
+
+def mix(x_BTF: Tensor, partner_B: Tensor, share_B: Tensor, equal_power: bool = False) -> Tensor:
     """The log-mel of each sound mixed with its partner's.
 
     Unrelated sounds add as power, so m = sqrt(share m1² + (1 - share) m2²) of the mel magnitudes; adding their
-    logarithms would be no sound at all.
+    logarithms would be no sound at all. With ``equal_power`` the partner is first brought to the sound's own power.
     """
     power_BTF = _magnitude(x_BTF).square()
-    return _log(torch.lerp(power_BTF[partner_B], power_BTF, share_B[:, None, None]).sqrt())
+    partner_BTF = power_BTF[partner_B]
+    if equal_power:
+        mean_B = power_BTF.mean((1, 2)).clamp(min=1e-6)
+        partner_BTF *= (mean_B / mean_B[partner_B])[:, None, None].clamp(0.01, 100)
+    return _log(torch.lerp(partner_BTF, power_BTF, share_B[:, None, None]).sqrt())
 
 
 def mix_targets(y_BC: Tensor, partner_B: Tensor, share_B: Tensor) -> Tensor:
@@ -106,11 +168,6 @@ def mask(x_BTF: Tensor, interval_BM2: Tensor, axis: int) -> Tensor:
     inside_BS = ((place_S >= interval_BM2[..., :1]) & (place_S < interval_BM2[..., 1:])).any(dim=1)
     inside = inside_BS[:, :, None] if axis == 1 else inside_BS[:, None, :]
     return torch.where(inside, x_BTF.mean(dim=(1, 2), keepdim=True), x_BTF)
-
-
-def smooth(y_BC: Tensor, smoothing: float) -> Tensor:
-    """Targets moved towards 0.5 by a share."""
-    return y_BC * (1 - smoothing) + 0.5 * smoothing
 
 
 def _magnitude(x_BTF: Tensor) -> Tensor:

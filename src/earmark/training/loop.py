@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from earmark.architectures import Network, create
@@ -16,10 +15,11 @@ from earmark.catalog import Dataset
 from earmark.config import Config
 from earmark.errors import EarmarkError
 from earmark.progress import Progress
-from earmark.training.augment import augment, smooth
+from earmark.training.augment import augment
 from earmark.training.average import Average
 from earmark.training.batches import Ahead, Batch, Batches, dequantise
 from earmark.training.checkpoint import Checkpoint, Checkpoints
+from earmark.training.objective import Objective
 from earmark.training.optimiser import Optimiser
 from earmark.training.precision import autocast, faster_precision
 from earmark.training.sampler import STREAM_TORCH, step_generator
@@ -28,7 +28,6 @@ from earmark.training.validate import Validation
 
 CURVE_POINTS = 200
 LOSS_EVERY_STEPS = 10
-LOWEST_PRIOR = 1e-4
 
 Log = Callable[[str, Mapping[str, float | None]], None]
 
@@ -59,7 +58,8 @@ class Trainer:
         self.checkpoints, self.progress, self.log = checkpoints, progress, log
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.batches = Batches(dataset, config)
-        self.validation = Validation(dataset, config.evaluate)
+        self.objective = Objective(config.train, dataset.single_label, self.batches.label_shares())
+        self.validation = Validation(dataset, config.evaluate, self.objective.output)
         self.stop_requested = False
 
         torch.manual_seed(config.seed)
@@ -104,14 +104,14 @@ class Trainer:
     def batch(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Log-mel patches (B, 96, 64) and targets (B, C) as this step trains on them, on the training device."""
         held = batch.to(self.device)
-        x_BTF, y_BC = augment(dequantise(held.x_BTF, self.config.features), held.y_BC, held.draws)
-        return x_BTF, smooth(y_BC, self.config.train.label_smoothing)
+        x_BTF = dequantise(held.x_BTF, self.config.features)
+        return augment(x_BTF, held.y_BC, held.draws, self.config.augment.mix_equal_power)
 
     def forward_backward_step(self, network: nn.Module, precision: str, x_BTF: Tensor, y_BC: Tensor) -> Tensor:
-        """The loss, its gradients left in the weights: sigmoid cross-entropy, in float32 whatever the network's."""
+        """The loss, its gradients left in the weights."""
         with autocast(self.device, precision):
             logits_BC = network(x_BTF)
-        loss = F.binary_cross_entropy_with_logits(logits_BC.float(), y_BC)
+        loss = self.objective.loss(logits_BC, y_BC)
         torch.autograd.backward(loss)
         return loss.detach()
 
@@ -150,9 +150,8 @@ class Trainer:
         wanted = self.config.architecture
         network = create(wanted.name, n_labels, wanted.width, wanted.bottleneck, wanted.dropout, **wanted.options)
         if self.config.train.prior_bias:
-            share_C = torch.from_numpy(self.batches.label_shares()).clamp(LOWEST_PRIOR, 1 - LOWEST_PRIOR)
             with torch.no_grad():
-                network.output.bias.copy_(share_C.logit())
+                network.output.bias.copy_(self.objective.prior_logits())
         network = network.to(self.device)
         return network.to(memory_format=torch.channels_last)
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from earmark.architectures import scores_of
 from earmark.catalog import Dataset
 from earmark.config import EvaluateConfig
 from earmark.features import patch_starts
@@ -23,9 +24,11 @@ class Validation:
     Args:
         dataset: clips and frames; may have no validation part (``len`` is 0 then).
         config: distance between patches (the last ends with the clip), and how silent they may be.
+        output: ``sigmoid`` or ``softmax``.
     """
 
-    def __init__(self, dataset: Dataset, config: EvaluateConfig) -> None:
+    def __init__(self, dataset: Dataset, config: EvaluateConfig, output: str) -> None:
+        self.output = output
         clips = dataset.clips("validation")
         self.frames, self.y_NC = dataset.frames, dataset.targets("validation")
         self.single_label = dataset.single_label
@@ -49,13 +52,13 @@ class Validation:
     def score(self, predict: Callable[[Tensor], Tensor]) -> dict[str, float | None]:
         """Figures of the whole part; ``predict`` maps stored frames (P, 96, 64) to logits (P, C) on any device.
 
-        A clip's score is the mean of its patches' sigmoids. ``accuracy`` is None where clips have several labels.
+        A clip's score is the mean of its patches' scores. ``accuracy`` is None where clips have several labels.
         """
         sum_NC = np.zeros(self.y_NC.shape, dtype=np.float64)
         for start in range(0, len(self.row_P), PATCHES_AT_ONCE):
             part = slice(start, start + PATCHES_AT_ONCE)
             x_PTF = torch.from_numpy(self.frames.gather(self.shard_P[part], self.row_P[part]))
-            np.add.at(sum_NC, self.clip_P[part], predict(x_PTF).float().sigmoid().cpu().numpy())
+            np.add.at(sum_NC, self.clip_P[part], scores_of(predict(x_PTF), self.output).cpu().numpy())
         scores_NC = sum_NC / np.bincount(self.clip_P, minlength=len(self))[:, None]
         found = score(self.y_NC, scores_NC)
         accuracy = one_best_accuracy(self.y_NC, scores_NC) if self.single_label else None

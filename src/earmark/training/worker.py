@@ -104,6 +104,7 @@ def _result(job: Job, dataset: Dataset, trainer: Trainer, network: nn.Module, at
             "architecture": config.architecture.model_dump(),
             "labels": dataset.labels,
             "single_label": dataset.single_label,
+            "output": trainer.objective.output,
             "features": config.features.model_dump(),
             "evaluate": config.evaluate.model_dump(),
             "embedding_size": trainer.network.embedding_size,

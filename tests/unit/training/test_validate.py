@@ -16,7 +16,7 @@ def logits_of(x_PTF):
 
 def test_a_clip_scores_the_mean_of_its_patches_sigmoids(shared_material):
     dataset = shared_material.open()
-    validation = Validation(dataset, EvaluateConfig(hop_seconds=0.48))
+    validation = Validation(dataset, EvaluateConfig(hop_seconds=0.48), "sigmoid")
     scores = []
     for clip in dataset.clips("validation"):
         frames = dataset.frames.clip(clip.shard, clip.first_row, clip.rows)
@@ -30,8 +30,8 @@ def test_a_clip_scores_the_mean_of_its_patches_sigmoids(shared_material):
 
 def test_silent_patches_do_not_count_where_the_clip_has_others(shared_material):
     dataset = shared_material.open()
-    validation = Validation(dataset, EvaluateConfig(hop_seconds=0.24, max_silent_share=0.5))
-    everything = Validation(dataset, EvaluateConfig(hop_seconds=0.24))
+    validation = Validation(dataset, EvaluateConfig(hop_seconds=0.24, max_silent_share=0.5), "sigmoid")
+    everything = Validation(dataset, EvaluateConfig(hop_seconds=0.24), "sigmoid")
     x_PTF = dequantise(dataset.frames.gather(validation.shard_P, validation.row_P), dataset.frames.spec)
     silent_P = (x_PTF.max(axis=2) < -4.6).mean(axis=1)
     assert set(validation.clip_P) == set(range(len(validation)))
@@ -43,6 +43,6 @@ def test_silent_patches_do_not_count_where_the_clip_has_others(shared_material):
 def test_several_labels_a_clip_have_no_accuracy(shared_material, monkeypatch):
     dataset = shared_material.open()
     monkeypatch.setattr(dataset, "single_label", False)
-    found = Validation(dataset, EvaluateConfig()).score(logits_of)
+    found = Validation(dataset, EvaluateConfig(), "sigmoid").score(logits_of)
     assert found["accuracy"] is None
     assert 0 < found["map"] <= 1
