@@ -14,7 +14,7 @@ from earmark.training.job import Job
 from earmark.training.supervisor import supervise
 
 STEP = "train_model"
-EPOCH = 1
+EPOCH = 2
 OPERATIONAL = ("checkpoint_every_seconds", "keep_checkpoints", "max_restarts")
 """Fields that change how a run is looked after, not what comes of it."""
 

@@ -58,6 +58,7 @@ def checkpoint_of(chain, config, variant, seed=0):
             "schema_version": 1,
             "architecture": architecture.model_dump(),
             "labels": labels,
+            "output": "sigmoid",
             "features": config.features.model_dump(),
             "evaluate": config.evaluate.model_dump(),
         }
