@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -10,9 +9,22 @@ from hypothesis import strategies as st
 
 from earmark.config import AugmentConfig
 from earmark.features import FLOOR
-from earmark.training.augment import augment, draw, gain, mask, mix, mix_targets
+from earmark.training.augment import augment, draw, gain, mask, mix, mix_targets, turn, warp
 
-ALL = AugmentConfig(gain_db=6, mix_alpha=0.4, time_masks=2, time_mask_frames=20, mel_masks=1, mel_mask_bands=8)
+ALL = AugmentConfig(
+    time_shift_frames=30,
+    time_stretch=0.25,
+    mel_stretch=0.1,
+    mel_shift_bands=3,
+    equaliser_db=6,
+    gain_db=6,
+    mix_alpha=0.4,
+    mix_share=0.7,
+    time_masks=2,
+    time_mask_frames=20,
+    mel_masks=1,
+    mel_mask_bands=8,
+)
 
 
 def log_mel(magnitude):
@@ -55,6 +67,47 @@ def test_gain_leaves_silence_silent():
     torch.testing.assert_close(gain(silence, torch.tensor([[10.0]])), silence, atol=1e-5, rtol=0)
 
 
+@given(st.integers(0, 2**31), st.floats(-15, 15))
+def test_mixing_at_equal_power_does_not_depend_on_how_loud_the_partner_is(seed, decibels):
+    m_BTF, partner_B, share_B = sounds(seed, batch=2), torch.tensor([1, 0]), torch.full((2,), 0.6)
+    louder_BTF = torch.stack([m_BTF[0], m_BTF[1] * 10 ** (decibels / 20)])
+    plain, louder = (mix(log_mel(m), partner_B, share_B, equal_power=True)[0] for m in (m_BTF, louder_BTF))
+    torch.testing.assert_close(louder, plain, atol=5e-3, rtol=0)
+
+
+@given(seed=st.integers(0, 1000), shift=st.integers(-95, 95))
+def test_turning_moves_frames_and_loses_none(seed, shift):
+    x_BTF = log_mel(sounds(seed, batch=2))
+    turned = turn(x_BTF, torch.tensor([shift, 0]))
+    assert torch.equal(turned[0], x_BTF[0].roll(shift, dims=0))
+    assert torch.equal(turned[1], x_BTF[1])
+
+
+def test_warping_reads_between_the_values_and_mirrors_at_the_edges():
+    ramp_TF = torch.arange(96.0)[:, None] + 1000 * torch.arange(64.0)
+    plain, half_band, twice = (
+        torch.tensor([[1.0, 0], [1, 0]]),
+        torch.tensor([[1.0, 0], [1, 0.5]]),
+        torch.tensor([[2.0, 0], [1, 0]]),
+    )
+    same, up, fast = warp(ramp_TF.expand(3, 96, 64), torch.stack([plain, half_band, twice]))
+    torch.testing.assert_close(same, ramp_TF)
+    torch.testing.assert_close(up[:, :63], ramp_TF[:, :63] + 500)
+    torch.testing.assert_close(up[:, 63], ramp_TF[:, 63] - 500)
+    inside = torch.arange(24, 72)
+    torch.testing.assert_close(fast[inside], ramp_TF[0] + (2 * inside - 47.5)[:, None], atol=0.02, rtol=0)
+    assert fast.min() >= ramp_TF.min()
+    assert fast.max() <= ramp_TF.max()
+
+
+@given(st.integers(0, 10**6))
+def test_the_equaliser_is_smooth_and_bounded(step):
+    decibel_BF = 20 * draw(AugmentConfig(equaliser_db=6), 8, 96, 64, 0, step).gain_BF.log10()
+    assert decibel_BF.abs().max() <= 6.001
+    # Five knots over 64 bands: at most 12 dB in 15.75 bands.
+    assert decibel_BF.diff(dim=1).abs().max() <= 12 / 15.75 + 1e-3
+
+
 def test_targets_mix_by_the_shares_and_keep_their_sum():
     y_BC = torch.eye(3)
     mixed = mix_targets(y_BC, torch.tensor([1, 2, 0]), torch.tensor([0.75, 0.5, 1.0]))
@@ -76,7 +129,11 @@ def test_masks_replace_their_stretch_by_the_mean_and_touch_nothing_else(axis, se
 @given(seed=st.integers(0, 2**63), step=st.integers(0, 10**7), batch=st.integers(1, 40))
 def test_draws_stay_inside_their_bounds(seed, step, batch):
     draws = draw(ALL, batch, 96, 64, seed, step)
-    assert ((draws.gain_BF >= 10 ** (-6 / 20) - 1e-6) & (draws.gain_BF <= 10 ** (6 / 20) + 1e-6)).all()
+    assert (20 * draws.gain_BF.log10()).abs().max() <= 12.001
+    assert draws.shift_B.abs().max() <= 30
+    assert ((draws.warp_B22[:, 0, 0] >= 1 / 1.25 - 1e-6) & (draws.warp_B22[:, 0, 0] <= 1.25 + 1e-6)).all()
+    assert ((draws.warp_B22[:, 1, 0] >= 1 / 1.1 - 1e-6) & (draws.warp_B22[:, 1, 0] <= 1.1 + 1e-6)).all()
+    assert draws.warp_B22[:, 1, 1].abs().max() <= 3 + 0.1 * 64 / 2
     assert sorted(draws.partner_B.tolist()) == list(range(batch))
     assert ((draws.share_B >= 0.5) & (draws.share_B <= 1)).all()
     for interval, count, longest, size in [(draws.time_BM2, 2, 20, 96), (draws.mel_BM2, 1, 8, 64)]:
@@ -106,3 +163,8 @@ def test_everything_is_off_by_default():
     assert all(value is None for value in dataclasses.asdict(draws).values())
     x_BTF, y_BC = log_mel(sounds(4)), torch.eye(6)
     assert augment(x_BTF, y_BC, draws)[0] is x_BTF
+
+
+def test_the_share_of_mixed_examples_is_as_asked():
+    mixed = [draw(AugmentConfig(mix_alpha=1.0, mix_share=0.3), 64, 96, 64, 0, step).share_B < 1 for step in range(100)]
+    assert 0.27 < torch.cat(mixed).float().mean() < 0.33

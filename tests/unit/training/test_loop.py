@@ -50,11 +50,11 @@ def test_it_learns_and_tells_its_curves(new_trainer, tiny_config):
     config = tiny_config(architecture=ARCHITECTURES["resnet50"], augment={"mix_alpha": 0.0}, train=part)
     trainer = new_trainer(config)
     trainer.train()
-    losses = [point["loss"] for point in trainer.curves["train"]]
+    losses = [point["loss"] for point in trainer.watch.curves["train"]]
     assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
-    assert [point["step"] for point in trainer.curves["validation"]] == [20, 40]
-    assert trainer.curves["validation"][-1]["accuracy"] > 1 / 3
-    assert [row for part, row in new_trainer.logged if part == "validation"] == trainer.curves["validation"]
+    assert [point["step"] for point in trainer.watch.curves["validation"]] == [20, 40]
+    assert trainer.watch.curves["validation"][-1]["accuracy"] > 1 / 3
+    assert [row for part, row in new_trainer.logged if part == "validation"] == trainer.watch.curves["validation"]
     assert trainer.seconds > 0
 
 
@@ -74,9 +74,9 @@ def test_stopped_and_resumed_at_any_step_ends_bit_for_bit_alike(new_trainer, tin
             trainer.train()
     last = new_trainer(config)
     assert bits(last.train()) == expected
-    without_times = [[{**p, "patches_per_s": 0} for p in t.curves["train"]] for t in (last, whole)]
+    without_times = [[{**p, "patches_per_s": 0} for p in t.watch.curves["train"]] for t in (last, whole)]
     assert without_times[0] == without_times[1]
-    assert last.curves["validation"] == whole.curves["validation"]
+    assert last.watch.curves["validation"] == whole.watch.curves["validation"]
 
 
 def test_validation_disturbs_nothing(new_trainer, tiny_config):
@@ -149,4 +149,4 @@ def test_nothing_to_validate_on_is_no_error(new_trainer, tiny_config):
     trainer = new_trainer(config)
     trainer.validation.y_NC = trainer.validation.y_NC[:0]
     trainer.train()
-    assert trainer.curves["validation"] == []
+    assert trainer.watch.curves["validation"] == []
