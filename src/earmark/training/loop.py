@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,18 +16,15 @@ from earmark.progress import Progress
 from earmark.training.augment import augment
 from earmark.training.average import Average
 from earmark.training.batches import Ahead, Batch, Batches, dequantise
-from earmark.training.checkpoint import Checkpoint, Checkpoints
+from earmark.training.checkpoint import Checkpoints
 from earmark.training.objective import Objective
 from earmark.training.optimiser import Optimiser
 from earmark.training.precision import autocast, faster_precision
 from earmark.training.sampler import STREAM_TORCH, step_generator
 from earmark.training.schedule import learning_rate
+from earmark.training.state import collect, restore
 from earmark.training.validate import Validation
-
-CURVE_POINTS = 200
-LOSS_EVERY_STEPS = 10
-
-Log = Callable[[str, Mapping[str, float | None]], None]
+from earmark.training.watch import Log, Watch
 
 
 class Stopped(EarmarkError):
@@ -55,7 +50,7 @@ class Trainer:
     ) -> None:
         assert config.train.steps is not None
         self.config, self.steps = config, config.train.steps
-        self.checkpoints, self.progress, self.log = checkpoints, progress, log
+        self.checkpoints, self.progress = checkpoints, progress
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.batches = Batches(dataset, config)
         self.objective = Objective(config.train, dataset.single_label, self.batches.label_shares())
@@ -70,9 +65,7 @@ class Trainer:
         self.step = 0
         self.seconds = 0.0
         self.precision: str = config.train.precision
-        self.curves: dict[str, list[dict[str, Any]]] = {"train": [], "validation": []}
-        self.loss_sum = torch.zeros((), device=self.device)
-        self.loss_count = 0
+        self.watch = Watch(config.train, self.steps, self.device, progress, log)
 
     def train(self) -> nn.Module:
         """Train to the last step, from wherever it was; the network to ship, in evaluation mode.
@@ -84,16 +77,16 @@ class Trainer:
         self._resume_or_begin()
         self.network.train()
         self._clock = self._saved_at = time.perf_counter()
-        self._rate_from = (self.step, self._clock, 0.0)
+        self.watch.restart_rate(self.step, 0.0)
         ahead = Ahead(self.batches, pin=self.device.type == "cuda")
         for batch in ahead(self.step, self.steps):
             self.train_step(batch)
             validates = self.step in self._validation_steps()
-            if validates or self.step % min(LOSS_EVERY_STEPS, self._point_every()) == 0 or self.step == self.steps:
-                self._tell(ahead.waited_seconds)
+            if validates or self.watch.due(self.step):
+                self.watch.tell(self.step, ahead.waited_seconds)
             if validates:
                 self._validate()
-                self._rate_from = (self.step, time.perf_counter(), ahead.waited_seconds)
+                self.watch.restart_rate(self.step, ahead.waited_seconds)
             due = time.perf_counter() - self._saved_at >= self.config.train.checkpoint_every_seconds
             if due or self.stop_requested or self.step == self.steps:
                 self.save()
@@ -119,8 +112,7 @@ class Trainer:
         """One optimiser step. Its dropout is a function of (seed, step), so a resumed run draws what was drawn."""
         torch.manual_seed(int(step_generator(self.config.seed, self.step, STREAM_TORCH).integers(2**62)))
         x_BTF, y_BC = self.batch(batch)
-        self.loss_sum += self.forward_backward_step(self.network, self.precision, x_BTF, y_BC)
-        self.loss_count += 1
+        self.watch.add(self.forward_backward_step(self.network, self.precision, x_BTF, y_BC))
         self.optimiser.step(learning_rate(self.step, self.steps, self.config.train))
         if self.average:
             self.average.update(self.step)
@@ -131,20 +123,7 @@ class Trainer:
         now = time.perf_counter()
         self.seconds += now - self._clock
         self._clock = self._saved_at = now
-        tensors = {f"network/{name}": tensor for name, tensor in self.network.state_dict().items()}
-        if self.average:
-            tensors |= {f"average/{name}": tensor for name, tensor in self.average.network.state_dict().items()}
-        tensors |= {f"optimiser/{name}": tensor for name, tensor in self.optimiser.state().items()}
-        meta = {
-            "step": self.step,
-            "seconds": self.seconds,
-            "precision": self.precision,
-            "threads": torch.get_num_threads(),
-            "curves": self.curves,
-            "loss_sum": self.loss_sum.item(),
-            "loss_count": self.loss_count,
-        }
-        self.checkpoints.save(Checkpoint(tensors, meta))
+        self.checkpoints.save(collect(self))
 
     def _new_network(self, n_labels: int) -> Network:
         wanted = self.config.architecture
@@ -158,7 +137,7 @@ class Trainer:
     def _resume_or_begin(self) -> None:
         found = self.checkpoints.latest()
         if found is not None:
-            self._load(found)
+            restore(self, found)
             self.progress.note(f"going on from step {self.step} of {self.steps}")
             return
         if self.precision == "auto":
@@ -168,62 +147,14 @@ class Trainer:
         self._clock = time.perf_counter()
         self.save()
 
-    def _load(self, checkpoint: Checkpoint) -> None:
-        def part(name: str) -> dict[str, Tensor]:
-            prefix = f"{name}/"
-            return {k.removeprefix(prefix): t for k, t in checkpoint.tensors.items() if k.startswith(prefix)}
-
-        self.network.load_state_dict(part("network"))
-        if self.average:
-            self.average.network.load_state_dict(part("average"))
-        self.optimiser.load(part("optimiser"))
-        meta = checkpoint.meta
-        self.step, self.seconds, self.precision = meta["step"], meta["seconds"], meta["precision"]
-        self.curves, self.loss_count = meta["curves"], meta["loss_count"]
-        self.loss_sum.fill_(meta["loss_sum"])
-        # Sums are split among threads: another number of them would round otherwise.
-        torch.set_num_threads(meta["threads"])
-        for kind, points in self.curves.items():
-            for point in points:
-                self.log(kind, point)
-
     def _probe(self, network: nn.Module, precision: str, size: int) -> None:
         x_BTF = torch.zeros(size, 96, 64, device=self.device)
         y_BC = torch.zeros(size, self.batches.n_labels, device=self.device)
         self.forward_backward_step(network, precision, x_BTF, y_BC)
 
-    def _point_every(self) -> int:
-        """Steps between points of the training curve; the loss is read at each and, between them, every ten steps."""
-        every = max(1, self.steps // CURVE_POINTS)
-        return every if every < LOSS_EVERY_STEPS else every // LOSS_EVERY_STEPS * LOSS_EVERY_STEPS
-
     def _validation_steps(self) -> set[int]:
         every = self.config.train.validate_every_share * self.steps
         return {min(self.steps, round(every * i)) for i in range(1, math.ceil(self.steps / every) + 1)}
-
-    def _tell(self, waited_seconds: float) -> None:
-        """Read the loss (the one place where the host waits for the device), tell it, add a point to the curves."""
-        loss = self.loss_sum.item() / self.loss_count
-        rate = learning_rate(self.step - 1, self.steps, self.config.train)
-        if not math.isfinite(loss):
-            raise EarmarkError(
-                f"the loss is {loss} at step {self.step} (learning rate {rate:.3g}): "
-                "lower train.learning_rate or set train.precision to fp32"
-            )
-        now = time.perf_counter()
-        from_step, from_time, from_waited = self._rate_from
-        patches_per_s = (self.step - from_step) * self.config.train.batch_size / (now - from_time)
-        data_wait = (waited_seconds - from_waited) / (now - from_time)
-        self.progress.update(
-            self.step, self.steps, "steps", loss=loss, patches_per_s=patches_per_s, data_wait_share=data_wait
-        )
-        if self.step % self._point_every() == 0 or self.step == self.steps:
-            point = {"step": self.step, "loss": loss, "learning_rate": rate, "patches_per_s": patches_per_s}
-            self.curves["train"].append(point)
-            self.log("train", point)
-            self.loss_sum.zero_()
-            self.loss_count = 0
-            self._rate_from = (self.step, now, waited_seconds)
 
     def _validate(self) -> None:
         if not len(self.validation):
@@ -235,7 +166,5 @@ class Trainer:
                 logits_PC: Tensor = network(dequantise(x_PTF.to(self.device), self.config.features))
             return logits_PC
 
-        point = {"step": self.step, **self.validation.score(predict)}
+        self.watch.validated(self.step, self.validation.score(predict))
         self.network.train()
-        self.curves["validation"].append(point)
-        self.log("validation", point)

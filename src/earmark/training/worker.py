@@ -114,9 +114,9 @@ def _result(job: Job, dataset: Dataset, trainer: Trainer, network: nn.Module, at
             "version": __version__,
         },
     )
-    attempt.put_json("curves.json", {"schema_version": 1, **trainer.curves})
+    attempt.put_json("curves.json", {"schema_version": 1, **trainer.watch.curves})
     counts = count(trainer.network)
-    curves = trainer.curves
+    curves = trainer.watch.curves
     validation = curves["validation"][-1] if curves["validation"] else None
     facts: dict[str, Any] = {
         "variant": job.variant,
