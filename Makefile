@@ -12,7 +12,7 @@ DATA ?= examples/esc10
 .PHONY: run test lint bench clean
 
 run: $(MADE)
-	$(BIN)/earmark run compare --data $(DATA)
+	$(BIN)/earmark run compare --data $(DATA) --preset quick
 
 test: $(MADE)
 	$(BIN)/pytest

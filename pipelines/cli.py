@@ -31,7 +31,10 @@ def compare(
     data: Annotated[
         str, typer.Option(help="Folder with one folder per label, or with a CSV (columns file, label, …); or the CSV.")
     ],
-    preset: Annotated[str, typer.Option(help="quick (minutes on a laptop) or paper (as published).")] = "quick",
+    preset: Annotated[
+        str,
+        typer.Option(help="modern (best known), quick (modern in small: minutes on a laptop) or paper (as published)."),
+    ] = "modern",
     architectures: Annotated[str, typer.Option(help="Networks to compare, comma-separated. [default: all five]")] = "",
     steps: Annotated[int | None, typer.Option(help="Optimiser steps of each network.")] = None,
     seed: Annotated[int | None, typer.Option(help="Everything random is a function of this number.")] = None,
@@ -102,7 +105,7 @@ def architectures(
 
 @app.command()
 def config(
-    preset: Annotated[str, typer.Argument(help="The preset to show.")] = "quick",
+    preset: Annotated[str, typer.Argument(help="The preset to show.")] = "modern",
     json: Json = False,
 ) -> None:
     """Show every field of a preset's config with its meaning."""

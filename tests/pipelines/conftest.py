@@ -10,7 +10,7 @@ import pytest
 
 EARMARK = Path(sys.executable).with_name("earmark")
 # Small and short, so that a whole graph takes seconds: what is tested is the chain, not the networks.
-SMALL = ["--architectures", "fully_connected,alexnet", "--steps", "12"]
+SMALL = ["--preset", "quick", "--architectures", "fully_connected,alexnet", "--steps", "12"]
 SMALL += [f"--set={value}" for value in ("architecture.width=0.1", "train.batch_size=16", "train.precision=fp32")]
 SMALL += ["--set=evaluate.bootstrap_resamples=100"]
 

@@ -33,6 +33,11 @@ class DataConfig(Part):
 
     test_folds: tuple[str, ...] = ()
     """Folds that are the test set, where the data names folds; empty means the last fold by name."""
+    validation_folds: tuple[str, ...] = ()
+    """Folds that are the validation part; all others but the test set are trained on. Empty cuts a share from train."""
+    make_folds: int | None = Field(default=None, ge=2)
+    """Make this many folds, called 1, 2, …, where the data names neither folds nor splits: each label's clips spread
+    evenly, groups whole, order by hash."""
     test_share: Share = 0.2
     """Share of groups (one a label at least) that go to test, by hash, where the data names neither split nor fold."""
     validation_share: Share = 0.15
@@ -100,6 +105,10 @@ class TrainConfig(Part):
     """Optimiser steps; must be given where the preset does not."""
     batch_size: int = Field(default=128, ge=1)
     """Patches in a batch, drawn uniformly from all eligible patches."""
+    micro_batch_size: int | None = Field(default=None, ge=1)
+    """Patches that go through the network at once on each process, where the whole batch does not fit; their gradients
+    are added up. Without batch norm the result is the same up to rounding; batch norm sees the micro-batch only, so its
+    statistics are noisier: keep 16 or more. None takes all of the process's part of the batch at once."""
     optimiser: Literal["adam", "adamw"] = "adam"
     """Adam as in the paper, or AdamW with decay off for norms and biases."""
     learning_rate: float = Field(default=1e-4, gt=0.0)
@@ -123,8 +132,9 @@ class TrainConfig(Part):
     """Moves targets by this share towards 0.5 (sigmoid) or towards equal shares of all labels (softmax)."""
     prior_bias: bool = False
     """Start the output biases at the log-odds of the labels' shares."""
-    ema_decay: float = Field(default=0.0, ge=0.0, lt=1.0)
-    """Decay of the exponential moving average of the weights that is evaluated; 0 evaluates the weights."""
+    ema_share: Share = 0.0
+    """Share of the run's steps over which the weights are averaged (exponentially, decay 1 - 1 / (share × steps)); the
+    average is what is validated and shipped, since it is less noisy than the last weights. 0 ships the weights."""
     max_silent_share: Share = 1.0
     """Skip patches with more than this share of digitally silent frames, where the clip has others."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -155,7 +165,7 @@ class EvaluateConfig(Part):
 class Config(Part):
     """The whole experiment of one network."""
 
-    preset: str = "quick"
+    preset: str = "modern"
     """The preset this tree started from."""
     seed: int = Field(default=0, ge=0)
     """Everything random is a function of this number."""

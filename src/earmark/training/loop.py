@@ -60,7 +60,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.network = self._new_network(len(dataset.labels))
         self.optimiser = Optimiser(self.network, config.train)
-        self.average = Average(self.network, config.train.ema_decay) if config.train.ema_decay > 0 else None
+        self.average = Average(self.network, config.train.ema_share) if config.train.ema_share > 0 else None
 
         self.step = 0
         self.seconds = 0.0
@@ -115,7 +115,7 @@ class Trainer:
         self.watch.add(self.forward_backward_step(self.network, self.precision, x_BTF, y_BC))
         self.optimiser.step(learning_rate(self.step, self.steps, self.config.train))
         if self.average:
-            self.average.update(self.step)
+            self.average.update(self.step, self.steps)
         self.step += 1
 
     def save(self) -> None:

@@ -74,7 +74,7 @@ def test_the_paper_preset_is_the_paper():
     fully_connected = compare_experiment(config).variant("fully_connected")
     assert config.train.optimiser == "adam"
     assert config.train.batch_size == 128
-    assert config.train.weight_decay == config.train.ema_decay == config.train.label_smoothing == 0
+    assert config.train.weight_decay == config.train.ema_share == config.train.label_smoothing == 0
     assert config.architecture.dropout == config.augment.mix_alpha == config.augment.gain_db == 0
     assert not config.augment.random_offset
     assert config.train.schedule == "late_drop"

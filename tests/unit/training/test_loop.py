@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from earmark.architectures import scores_of
 from earmark.errors import EarmarkError
 from earmark.progress import Progress
 from earmark.training import loop
@@ -59,11 +60,11 @@ def test_it_learns_and_tells_its_curves(new_trainer, tiny_config):
 
 
 @pytest.mark.parametrize(
-    ("name", "ema_decay", "precision"),
-    [("fully_connected", 0.9, "fp32"), ("resnet50", 0.0, "fp32"), ("resnet50", 0.9, "bf16")],
+    ("name", "ema_share", "precision"),
+    [("fully_connected", 0.5, "fp32"), ("resnet50", 0.0, "fp32"), ("resnet50", 0.5, "bf16")],
 )
-def test_stopped_and_resumed_at_any_step_ends_bit_for_bit_alike(new_trainer, tiny_config, name, ema_decay, precision):
-    part = {"steps": 12, "ema_decay": ema_decay, "precision": precision}
+def test_stopped_and_resumed_at_any_step_ends_bit_for_bit_alike(new_trainer, tiny_config, name, ema_share, precision):
+    part = {"steps": 12, "ema_share": ema_share, "precision": precision}
     config = tiny_config(architecture=ARCHITECTURES[name], train=part)
     whole = new_trainer(config, "undisturbed")
     expected = bits(whole.train())
@@ -81,8 +82,8 @@ def test_stopped_and_resumed_at_any_step_ends_bit_for_bit_alike(new_trainer, tin
 
 def test_validation_disturbs_nothing(new_trainer, tiny_config):
     architecture = ARCHITECTURES["resnet50"]
-    often = tiny_config(architecture=architecture, train={"steps": 8, "validate_every_share": 0.125, "ema_decay": 0.0})
-    seldom = tiny_config(architecture=architecture, train={"steps": 8, "validate_every_share": 1.0, "ema_decay": 0.0})
+    often = tiny_config(architecture=architecture, train={"steps": 8, "validate_every_share": 0.125, "ema_share": 0.0})
+    seldom = tiny_config(architecture=architecture, train={"steps": 8, "validate_every_share": 1.0, "ema_share": 0.0})
     assert bits(new_trainer(often, "a").train()) == bits(new_trainer(seldom, "b").train())
 
 
@@ -97,11 +98,11 @@ def test_another_seed_is_another_network(new_trainer, tiny_config):
 
 
 def test_output_biases_start_at_the_labels_log_odds(new_trainer, tiny_config):
-    trainer = new_trainer(tiny_config(architecture=ARCHITECTURES["fully_connected"]))
-    shares = trainer.batches.label_shares()
-    torch.testing.assert_close(
-        trainer.network.output.bias.sigmoid().double(), torch.from_numpy(shares), atol=1e-5, rtol=0
-    )
+    for loss in ("sigmoid", "softmax"):
+        trainer = new_trainer(tiny_config(architecture=ARCHITECTURES["fully_connected"], train={"loss": loss}), loss)
+        shares_C = torch.from_numpy(trainer.batches.label_shares())
+        said_C = scores_of(trainer.network.output.bias[None], loss)[0].double()
+        torch.testing.assert_close(said_C, shares_C, atol=1e-5, rtol=0)
 
 
 def test_a_loss_that_is_not_finite_stops_with_step_and_rate(new_trainer, tiny_config, monkeypatch):

@@ -65,13 +65,13 @@ def test_state_put_back_goes_on_bit_for_bit():
 
 def test_the_average_follows_weights_and_batch_norm_statistics():
     network = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
-    average = Average(network, decay=0.9)
+    average = Average(network, share=0.1)
     expected = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     for step in range(100):
         with torch.no_grad():
             for tensor in network.state_dict().values():
                 tensor += 1
-        average.update(step)
+        average.update(step, steps=100)
         decay = min(0.9, (1 + step) / (10 + step))
         for name, tensor in network.state_dict().items():
             if tensor.is_floating_point():
