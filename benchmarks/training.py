@@ -3,9 +3,8 @@
 python benchmarks/training.py [--networks resnet50,vgg] [--width 0.25] [--batch 64] [--labels 50] [--rounds 5] [--json]
 
 "eager" is what a first script does: fp32, NCHW, ``torch.optim.Adam`` as it comes. Earmark's are its own parts, put
-together as its loop does: channels_last where the device computes faster so, fused Adam, fp32 or bf16. A round times one
-step of each; ratios are medians over rounds with the lowest and the highest. Times hold for this machine, ratios for its
-kind.
+together as its loop does: channels_last, fused Adam, fp32 or bf16. A round times one step of each; ratios are medians
+over rounds with the lowest and the highest. Times hold for this machine, ratios for its kind.
 """
 
 from __future__ import annotations

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+BUDGETS = ("steps", "epochs", "minutes")
+"""Fields of ``train`` of which one says how long to train."""
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -102,9 +105,22 @@ class TrainConfig(Part):
     """One training run. One unit of time everywhere: the optimiser step."""
 
     steps: int | None = Field(default=None, ge=1)
-    """Optimiser steps; must be given where the preset does not."""
+    """Optimiser steps. One of steps, epochs and minutes must be given where the preset has none; it replaces the
+    preset's."""
+    epochs: float | None = Field(default=None, gt=0.0)
+    """In place of steps: how often each eligible patch is drawn, rounded up to whole batches."""
+    minutes: float | None = Field(default=None, gt=0.0)
+    """In place of steps: about how long training takes, validation counted. The first start measures a few steps, fixes
+    the number of steps that fits and keeps it in the checkpoint: a resumed run has the same schedule, and another
+    machine that starts anew has another one."""
     batch_size: int = Field(default=128, ge=1)
     """Patches in a batch, drawn uniformly from all eligible patches."""
+    balance: Share = 0.0
+    """Draw rare labels more often: a clip's patches count (n_max / n)^balance times, n of its rarest label. At 1 all
+    labels are drawn alike often, at 0 as often as they occur."""
+    resident_share: Share = 0.5
+    """Share of a GPU's free memory that the training frames may take; they stay there if they fit. 0 never keeps them.
+    """
     micro_batch_size: int | None = Field(default=None, ge=1)
     """Patches that go through the network at once on each process, where the whole batch does not fit; their gradients
     are added up. Without batch norm the result is the same up to rounding; batch norm sees the micro-batch only, so its
@@ -141,12 +157,35 @@ class TrainConfig(Part):
     """auto measures both for a moment at the first start and keeps the faster in the checkpoint."""
     validate_every_share: float = Field(default=0.1, gt=0.0, le=1.0)
     """Score the validation part after each such share of the steps."""
+    select: Literal["last", "best"] = "last"
+    """Which weights are shipped: those after the last step, or those of the best validation point (by mAP, then
+    accuracy, then the later one)."""
+    deterministic: bool = False
+    """Only kernels that give the same bits every time, slower on a GPU; on a CPU the same number of threads gives the
+    same bits anyway."""
     checkpoint_every_seconds: float = Field(default=20.0, ge=0.0)
     """Seconds between checkpoints; one is always written at the end."""
     keep_checkpoints: int = Field(default=2, ge=1)
     """How many of the latest checkpoints stay."""
     max_restarts: int = Field(default=3, ge=0)
     """How often a worker that was killed is started again from its checkpoint."""
+    resume_from: str | None = None
+    """Folder of a checkpoint (…/checkpoints/step-00000400, of any store or copied) to go on from where the run has none
+    as new of its own; it must be of the same config and data."""
+    chance_after_steps: int | None = Field(default=200, ge=1)
+    """Warn once if by this step the loss is still that of saying how often each label comes; None never does."""
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> Self:
+        given = [f"train.{name}" for name in BUDGETS if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} are both given: give one of them")
+        return self
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether it is said how long to train."""
+        return any(getattr(self, name) is not None for name in BUDGETS)
 
 
 class EvaluateConfig(Part):

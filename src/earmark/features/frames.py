@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import weakref
+from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,10 +29,12 @@ class FrameStore:
         shards: one (rows, 64) array of the stored precision a shard, numbered as in the index.
     """
 
-    def __init__(self, shards: list[NDArray[Any]], spec: FeatureSpec) -> None:
+    def __init__(self, shards: list[NDArray[Any]], spec: FeatureSpec, paths: Sequence[Path] = ()) -> None:
         self.spec = spec
         self.shards = shards
         self._patches = [_patch_view(shard) for shard in shards]
+        self._files = [os.open(path, os.O_RDONLY) for path in paths] if hasattr(os, "posix_fadvise") else []
+        weakref.finalize(self, _close, self._files)
 
     @staticmethod
     def open(store: Store, patches: Manifest) -> FrameStore:
@@ -42,7 +48,20 @@ class FrameStore:
         names = [match.group() for match in sorted(filter(None, found), key=lambda match: int(match[1]))]
         paths = [patches.files[name].local(store) for name in names]
         shards = [np.memmap(path, dtype=spec.storage, mode="r").reshape(-1, MEL_BANDS) for path in paths]
-        return FrameStore([np.asarray(shard) for shard in shards], spec)
+        return FrameStore([np.asarray(shard) for shard in shards], spec, paths)
+
+    def expect(self, shard_B: NDArray[np.integer[Any]], row_B: NDArray[np.integer[Any]]) -> None:
+        """Tell the system that these patches will be gathered soon, so that it reads them from the disk by then.
+
+        A page that is missing when it is gathered costs a read of its own, one after another; reads that were asked
+        for before are in flight together, which is as fast as the disk. Nothing happens where shards are no files or
+        the platform takes no such hints.
+        """
+        if not self._files:
+            return
+        row_bytes = MEL_BANDS * np.dtype(self.spec.storage).itemsize
+        for shard, row in zip(shard_B.tolist(), row_B.tolist(), strict=True):
+            os.posix_fadvise(self._files[shard], row * row_bytes, PATCH_FRAMES * row_bytes, os.POSIX_FADV_WILLNEED)
 
     def gather(self, shard_B: NDArray[np.integer[Any]], row_B: NDArray[np.integer[Any]]) -> NDArray[Any]:
         """The patches that start at those rows of those shards: (B, 96, 64) in the stored precision, a copy."""
@@ -84,3 +103,8 @@ def _patch_view(shard: NDArray[Any]) -> NDArray[Any]:
     flat = np.lib.stride_tricks.sliding_window_view(shard.reshape(-1), PATCH_FRAMES * MEL_BANDS)
     view: NDArray[Any] = flat[::MEL_BANDS]
     return view
+
+
+def _close(files: list[int]) -> None:
+    for file in files:
+        os.close(file)

@@ -6,7 +6,9 @@ the order of the clips (by digest), so how shards happen to lie changes nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -68,9 +70,26 @@ class Patches:
     """Of every start of every clip, whether a patch may begin there; None where all do."""
     first_start_K: I64
     """Where a clip's starts begin in ``eligible_S``."""
+    times_P: I64 | None = None
+    """How often each patch counts; None where all count once."""
 
     def __len__(self) -> int:
         return len(self.clip_P)
+
+    @cached_property
+    def _turns_until(self) -> I64 | None:
+        return None if self.times_P is None else np.cumsum(self.times_P)
+
+    @property
+    def turns(self) -> int:
+        """How many draws an epoch has: each patch as often as it counts."""
+        return len(self) if self._turns_until is None else int(self._turns_until[-1])
+
+    def of_turns(self, turn_B: I64) -> I64:
+        """Which patch each of an epoch's draws (0 to ``turns`` - 1) is."""
+        if self._turns_until is None:
+            return turn_B
+        return np.searchsorted(self._turns_until, turn_B, side="right")
 
 
 def starts_of(rows_K: I64) -> tuple[I64, I64]:
@@ -114,9 +133,35 @@ def eligible_patches(rows_K: I64, sound_S: npt.NDArray[np.bool_] | None, random_
     return Patches(clip_P[keep_P], low_P[keep_P], high_P[keep_P], eligible_S, first_start_K)
 
 
+def balanced(patches: Patches, labels_K: Sequence[Sequence[int]], n_labels: int, balance: float, seed: int) -> Patches:
+    """Patches of rare labels counted more often.
+
+    A patch counts (n_max / n)^``balance`` times, n of its clip's rarest label and n_max of the most frequent label (in
+    patches): at 1 labels are drawn alike often, at 0 as they come. Whether a fractional part counts as one more is
+    settled for each patch by a hash, so the mean is right.
+
+    Args:
+        patches: the eligible patches, each counting once.
+        labels_K: labels of each clip.
+        n_labels: how many labels there are.
+        balance: 0 to 1.
+        seed: of the hash.
+    """
+    patches_K = np.bincount(patches.clip_P, minlength=len(labels_K))
+    count_C = np.zeros(n_labels)
+    for labels, count in zip(labels_K, patches_K, strict=True):
+        count_C[list(labels)] += count
+    # A clip without a label counts as one of the most frequent.
+    rarest_K = np.array([min((count_C[c] for c in labels), default=count_C.max()) for labels in labels_K])
+    weight_P = (count_C.max() / rarest_K[patches.clip_P]) ** balance
+    key = step_generator(seed, 0, stream=2**32 + 1).integers(0, 2**63, dtype=np.uint64)
+    chance_P = _mix(np.arange(len(patches), dtype=np.uint64) ^ key) / 2**64
+    return replace(patches, times_P=(weight_P + chance_P).astype(np.int64))
+
+
 @dataclass(frozen=True)
 class Sampler:
-    """Batches of patches: uniform over the eligible ones, each once an epoch."""
+    """Batches of patches: uniform over the eligible ones, each as often an epoch as it counts."""
 
     patches: Patches
     batch_size: int
@@ -124,12 +169,13 @@ class Sampler:
 
     def batch(self, step: int) -> tuple[I64, I64]:
         """Clip numbers and first frames (both (B,)) of the batch of a step."""
-        size = len(self.patches)
+        size = self.patches.turns
         position_B = step * self.batch_size + np.arange(self.batch_size)
-        patch_B = np.empty(self.batch_size, dtype=np.int64)
+        turn_B = np.empty(self.batch_size, dtype=np.int64)
         for epoch in range(int(position_B[0]) // size, int(position_B[-1]) // size + 1):
             inside = position_B // size == epoch
-            patch_B[inside] = permute(position_B[inside] % size, size, self.seed, epoch)
+            turn_B[inside] = permute(position_B[inside] % size, size, self.seed, epoch)
+        patch_B = self.patches.of_turns(turn_B)
         draw_B = step_generator(self.seed, step, STREAM_OFFSETS).random(self.batch_size)
         return self.patches.clip_P[patch_B], self._starts(patch_B, draw_B)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,27 @@ def test_a_patch_never_leaves_its_shard(count):
     frames = FrameStore(shards("uint8", count), FeatureSpec())
     with pytest.raises(IndexError):
         frames.gather(np.array([0]), np.array([300 - 95]))
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="the platform takes no hints")
+def test_expected_patches_are_asked_of_the_disk_by_their_own_bytes(tmp_path, monkeypatch):
+    made, asked = shards("float16", 2), []
+    paths = [tmp_path / "0", tmp_path / "1"]
+    for path, shard in zip(paths, made, strict=True):
+        shard.tofile(path)
+    frames = FrameStore(made, FeatureSpec(storage="float16"), paths)
+    real = os.posix_fadvise
+
+    def fadvise(file, start, length, advice):
+        real(file, start, length, advice)  # a bad descriptor or advice would raise
+        asked.append((os.pread(file, length, start), advice))
+
+    monkeypatch.setattr(os, "posix_fadvise", fadvise)
+    shard_B, row_B = np.array([0, 1]), np.array([7, 244])
+    frames.expect(shard_B, row_B)
+    assert asked == [(x_TF.tobytes(), os.POSIX_FADV_WILLNEED) for x_TF in frames.gather(shard_B, row_B)]
+    FrameStore(made, FeatureSpec(storage="float16")).expect(shard_B, row_B)  # no files: nothing to ask for
+    assert len(asked) == 2
 
 
 def test_silent_share():

@@ -86,3 +86,37 @@ def test_frames_become_the_log_mel_that_evaluation_sees(shared_material):
     x_BTF = frames.gather(np.zeros(4, int), np.arange(4) * 96)
     expected = numpy_dequantise(x_BTF, frames.spec)
     np.testing.assert_allclose(dequantise(torch.from_numpy(x_BTF), frames.spec).numpy(), expected, atol=1e-6)
+
+
+def test_frames_kept_on_a_device_give_the_same_batches(shared_material, tiny_config):
+    plain, kept = (Batches(shared_material.open(), tiny_config()) for _ in range(2))
+    needed = sum(clip.rows for clip in kept.clips) * 64
+    assert not kept.keep_on(torch.device("cpu"), free_bytes=2 * needed - 2)
+    assert kept.resident is None
+    assert kept.keep_on(torch.device("cpu"), free_bytes=2 * needed)
+    assert all(same(kept.at(step), plain.at(step)) for step in range(6))
+    never = Batches(shared_material.open(), tiny_config(train={"resident_share": 0.0}))
+    assert not never.keep_on(torch.device("cpu"), free_bytes=2**50)
+
+
+def test_balanced_label_shares_are_those_that_are_drawn(shared_material, tiny_config):
+    dataset = shared_material.open()
+    kept = dataset.clips("train")
+    fewer = [clip for at, clip in enumerate(kept) if clip.labels != (0,) or at % 4 == 0]
+    dataset.clips = lambda split: fewer
+    shares = Batches(dataset, tiny_config()).label_shares()
+    even = Batches(dataset, tiny_config(train={"balance": 1.0})).label_shares()
+    assert shares.min() < 0.2
+    np.testing.assert_allclose(even, 1 / 3, atol=0.03)
+
+
+def test_what_coming_batches_need_is_asked_for_once_each_before_it_is_gathered(
+    shared_material, tiny_config, monkeypatch
+):
+    batches, asked = Batches(shared_material.open(), tiny_config(train={"batch_size": 100})), []
+    monkeypatch.setattr(batches, "expect", asked.append)
+    ahead = Ahead(batches, pin=False)(3, 30)
+    next(ahead)
+    assert asked[:12] == list(range(3, 15))
+    list(ahead)
+    assert asked == list(range(3, 30))

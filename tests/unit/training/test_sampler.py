@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from earmark.training.sampler import PATCH_FRAMES, Sampler, eligible_patches, permute, starts_of, step_generator
+from earmark.training.sampler import (
+    PATCH_FRAMES,
+    Sampler,
+    balanced,
+    eligible_patches,
+    permute,
+    starts_of,
+    step_generator,
+)
 
 
 @given(size=st.integers(1, 3000), seed=st.integers(0, 2**63), epoch=st.integers(0, 10**6))
@@ -110,3 +118,51 @@ def test_the_class_mix_of_batches_is_that_of_uniform_draws_from_a_corpus_stored_
 def test_streams_of_a_step_are_independent():
     draws = [step_generator(0, 3, stream).random(2000) for stream in range(3)]
     assert np.abs(np.corrcoef(draws) - np.eye(3)).max() < 0.08
+
+
+def drawn_labels(sampler, labels_K, steps):
+    """How often each label is in each of the first batches: (steps, C)."""
+    owner_K = np.array([labels[0] for labels in labels_K])
+    return np.array([np.bincount(owner_K[sampler.batch(k)[0]], minlength=owner_K.max() + 1) for k in range(steps)])
+
+
+def test_the_class_mix_of_batches_is_that_of_uniform_draws_though_clips_are_stored_label_by_label():
+    labels_K = [(clip // 40,) for clip in range(2000)]
+    sampler = Sampler(eligible_patches(np.full(2000, 480), None, True), 128, 3)
+    counts = drawn_labels(sampler, labels_K, 400)
+    chi2 = ((counts - 128 / 50) ** 2 / (128 / 50)).sum(axis=1)
+    assert 0.9 < chi2.mean() / 49 < 1.1
+
+
+SKEWED = [(0,)] * 700 + [(1,)] * 90 + [(2,)] * 10
+
+
+def skewed(balance, seed=1):
+    patches = eligible_patches(np.full(len(SKEWED), 480), None, True)
+    return balanced(patches, SKEWED, 3, balance, seed)
+
+
+def test_balance_at_one_draws_labels_alike_often_and_every_patch_of_a_label():
+    patches = skewed(1.0)
+    epoch = patches.turns // 50
+    sampler = Sampler(patches, 50, 4)
+    share_C = drawn_labels(sampler, SKEWED, epoch).sum(axis=0) / (50 * epoch)
+    np.testing.assert_allclose(share_C, 1 / 3, atol=0.01)
+    assert np.bincount(patches.clip_P, patches.times_P)[:700].tolist() == [5] * 700
+    chi2 = (drawn_labels(sampler, SKEWED, 300) - 50 / 3) ** 2 / (50 / 3)
+    assert 0.8 < chi2.sum(axis=1).mean() / 2 < 1.2
+
+
+def test_balance_between_draws_by_its_power_and_none_changes_nothing():
+    times_P, labels_P = skewed(0.5).times_P, np.array([c for (c,) in SKEWED]).repeat(5)
+    found = [times_P[labels_P == label].mean() for label in range(3)]
+    np.testing.assert_allclose(found, [1, (700 / 90) ** 0.5, 70**0.5], rtol=0.03)
+    plain = Sampler(eligible_patches(np.full(len(SKEWED), 480), None, True), 64, 9)
+    for one, other in zip(Sampler(skewed(0.0), 64, 9).batch(70), plain.batch(70), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_a_clip_of_several_labels_counts_as_its_rarest():
+    labels_K = [(0,)] * 30 + [(0, 1)] * 2 + [()]
+    times_P = balanced(eligible_patches(np.full(33, 96), None, True), labels_K, 2, 1.0, 0).times_P
+    assert times_P.tolist() == [1] * 30 + [16] * 2 + [1]
