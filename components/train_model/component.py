@@ -27,9 +27,17 @@ def train_model(
     from earmark.components.adapter import step
 
     with step("train_model", run, variant, failure=checkpoint) as s:
+        from pathlib import Path
+        from tempfile import TemporaryDirectory
+
+        from earmark.registry import download_uri
         from earmark.tracking import RunContext
         from earmark.training import train_model
 
         context = RunContext(run=run, pipeline="compare")
         inputs = s.read(dataset), s.read(patches)
-        s.write(checkpoint, train_model(s.store, *inputs, variant, s.config(experiment), context, s.progress))
+        config = s.config(experiment)
+        with TemporaryDirectory() as folder:
+            start = config.train.init_from or ""
+            initial = download_uri(start, Path(folder)) if start.startswith("models:/") else None
+            s.write(checkpoint, train_model(s.store, *inputs, variant, config, context, s.progress, initial))

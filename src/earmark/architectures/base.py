@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Self
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from earmark.errors import UserError
 
 FRAMES = 96
 BANDS = 64
@@ -25,6 +29,7 @@ class Network(nn.Module):
     Attributes:
         embedding_size: size E of the embedding.
         output: the final linear layer, (E → C).
+        frozen: the names of the stages that are not trained.
     """
 
     def __init__(
@@ -34,8 +39,42 @@ class Network(nn.Module):
         self.trunk = trunk
         self.bottleneck = Dense(trunk_size, bottleneck) if bottleneck else None
         self.embedding_size = bottleneck or trunk_size
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.output = Output(self.embedding_size, n_labels)
+        self.frozen: tuple[str, ...] = ()
+
+    def stages(self) -> dict[str, nn.Module]:
+        """The parts that hold weights by name, from the patch to the embedding; the output layer is none of them."""
+        held = {name: m for name, m in self.trunk.named_children() if next(m.parameters(), None) is not None}
+        if len(held) == 1:  # the fully connected network: each of its layers
+            layers = (m for m in self.trunk.modules() if isinstance(m, Dense))
+            held = {f"dense{number}": layer for number, layer in enumerate(layers, start=1)}
+        return held | ({"bottleneck": self.bottleneck} if self.bottleneck is not None else {})
+
+    def freeze(self, count: int) -> None:
+        """Take the first stages out of training: their weights get no gradient, their batch norms no new statistics.
+
+        Raises:
+            UserError: there are fewer stages.
+        """
+        stages = self.stages()
+        if count > len(stages):
+            raise UserError(
+                f"train.freeze_stages is {count} but this network has {len(stages)} stages ({', '.join(stages)}): "
+                f"set it to at most {len(stages)}"
+            )
+        self.frozen = tuple(stages)[:count]
+        for name in self.frozen:
+            stages[name].requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """Training or evaluation mode; frozen stages stay in the latter."""
+        super().train(mode)
+        stages = self.stages() if self.frozen else {}
+        for name in self.frozen:
+            stages[name].eval()
+        return self
 
     def features(self, x_BTF: Tensor) -> Tensor:
         """Embeddings (B, E) of log-mel patches of shape (B, 96, 64) or (B, 1, 96, 64).
@@ -103,6 +142,35 @@ class Output(nn.Linear):
         nn.init.zeros_(self.bias)
 
 
+class Dropout(nn.Dropout):
+    """Dropout that does not depend on how a batch is split: the mask is drawn for the whole batch, then cut.
+
+    Like ``nn.Dropout`` it draws from torch's global generator; seeded alike before each part of a batch, every part
+    loses the units that it would have lost in the whole.
+    """
+
+    first_row = 0
+    """Which row of the whole batch is the first of what comes in."""
+    batch_size: int | None = None
+    """Rows of the whole batch; None if what comes in is all of it."""
+
+    def forward(self, x_BE: Tensor) -> Tensor:
+        """Units (B, E) dropped with probability ``p`` and the others scaled by 1 / (1 - ``p``), in training only."""
+        if not self.training or self.p == 0:
+            return x_BE
+        rows = len(x_BE)
+        drawn_BE = torch.rand(self.batch_size or rows, *x_BE.shape[1:], device=x_BE.device)
+        keep_BE = drawn_BE[self.first_row : self.first_row + rows] >= self.p
+        return torch.where(keep_BE, x_BE / (1 - self.p), 0.0)
+
+
+def tell_rows(network: nn.Module, first_row: int, batch_size: int) -> None:
+    """Tell a network's dropout which rows of a batch come next: those from ``first_row`` of ``batch_size``."""
+    for module in network.modules():
+        if isinstance(module, Dropout):
+            module.first_row, module.batch_size = first_row, batch_size
+
+
 class GlobalAveragePool(nn.Module):
     """(B, E, T, F) → (B, E): the mean over the whole map."""
 
@@ -137,7 +205,7 @@ def dense_relu(in_units: int, units: int, depth: int, dropout: float) -> nn.Sequ
     layers: list[nn.Module] = []
     for index in range(depth):
         if index:
-            layers.append(nn.Dropout(dropout))
+            layers.append(Dropout(dropout))
         layers += [Dense(units if index else in_units, units), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
 

@@ -125,6 +125,12 @@ class TrainConfig(Part):
     """Patches that go through the network at once on each process, where the whole batch does not fit; their gradients
     are added up. Without batch norm the result is the same up to rounding; batch norm sees the micro-batch only, so its
     statistics are noisier: keep 16 or more. None takes all of the process's part of the batch at once."""
+    init_from: str | None = None
+    """A trained network to start from: the folder of a model's package (weights.safetensors, model.json), or a
+    registered model, models:/NAME@champion or models:/NAME/3. Architecture, width and features must be the same; the
+    head comes along where the labels are the same in the same order."""
+    freeze_stages: int = Field(default=0, ge=0)
+    """How many of the first stages keep the weights of init_from: little data then trains fewer weights."""
     optimiser: Literal["adam", "adamw"] = "adam"
     """Adam as in the paper, or AdamW with decay off for norms and biases."""
     learning_rate: float = Field(default=1e-4, gt=0.0)

@@ -1,8 +1,8 @@
 """The model package and MLflow's registry of models: the only room that writes there."""
 
-from earmark.registry.download import download
+from earmark.registry.download import download, download_uri
 from earmark.registry.package import Package, read_package
 from earmark.registry.register import register_model
 from earmark.registry.versions import ModelVersion, list_models
 
-__all__ = ["ModelVersion", "Package", "download", "list_models", "read_package", "register_model"]
+__all__ = ["ModelVersion", "Package", "download", "download_uri", "list_models", "read_package", "register_model"]

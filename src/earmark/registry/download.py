@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from earmark.errors import UserError
 from earmark.registry.package import Package, read_package
 from earmark.registry.versions import check_name
 from earmark.tracking import connect, mlflow_needed
+
+URI = re.compile(r"models:/([^/@]+)(?:@([^/@]+)|/(\d+))")
+
+
+def download_uri(uri: str, to: Path) -> Path:
+    """Bring the package that ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION`` names into a folder; the folder.
+
+    Raises:
+        UserError: the name has another form, or as :func:`download`.
+    """
+    match = URI.fullmatch(uri)
+    if match is None:
+        raise UserError(f"{uri!r} names no registered model: give models:/NAME@champion or models:/NAME/3")
+    download(match[1], match[2] or match[3], to)
+    return to
 
 
 def download(name: str, version: str, to: Path) -> Package:

@@ -25,7 +25,7 @@ class Optimiser:
 
     def __init__(self, network: nn.Module, config: TrainConfig) -> None:
         self.config = config
-        self.weights = dict(network.named_parameters())
+        self.weights = {name: w for name, w in network.named_parameters() if w.requires_grad}
         self.first = {name: torch.zeros_like(w, requires_grad=False) for name, w in self.weights.items()}
         self.second = {name: torch.zeros_like(w, requires_grad=False) for name, w in self.weights.items()}
         self.counts = {name: torch.zeros((), device=w.device) for name, w in self.weights.items()}

@@ -187,3 +187,42 @@ def test_other_shapes_than_patches_are_refused(shape):
 def test_an_unknown_attribute_of_the_room_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'creat'"):
         _ = architectures.creat
+
+
+STAGES = {
+    "fully_connected": "dense1 dense2 dense3",
+    "alexnet": "conv1 conv2 conv3 conv4 conv5 dense",
+    "vgg": "block1 block2 block3 block4 block5 dense",
+    "inception_v3": "conv1 conv2 a1 a2 a3 b c1 c2 c3 c4 d e1 e2",
+    "resnet50": "conv1 stage2 stage3 stage4 stage5",
+}
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_stages_in_their_order_hold_all_weights_but_the_head(name):
+    net = network(name, bottleneck=16)
+    stages = net.stages()
+    assert list(stages) == [*STAGES[name].split(), "bottleneck"]
+    held = [id(p) for stage in stages.values() for p in stage.parameters()]
+    assert sorted(held) == sorted(
+        id(p) for p in net.parameters() if p is not net.output.weight and p is not net.output.bias
+    )
+    reached = []
+    for stage_name, stage in stages.items():
+        stage.register_forward_hook(lambda *_, stage_name=stage_name: reached.append(stage_name))
+    net.eval()(patches(1))
+    assert reached == list(stages)
+
+
+def test_frozen_stages_get_no_gradient_and_stay_in_evaluation_mode():
+    net = network("vgg").train()
+    net.freeze(2)
+    net.eval()
+    net.train()
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    net(patches(2)).sum().backward()
+    frozen = [name for name, _ in net.named_parameters() if name.startswith(("trunk.block1.", "trunk.block2."))]
+    assert [name for name, p in net.named_parameters() if p.grad is None] == frozen
+    changed = {name for name, tensor in net.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert not any(name.startswith(("trunk.block1.", "trunk.block2.")) for name in changed)
+    assert any("block3" in name and "running_mean" in name for name in changed)

@@ -7,7 +7,7 @@ from safetensors.numpy import load_file
 
 from earmark.errors import UserError
 from earmark.progress import Progress
-from earmark.registry import download, read_package, register_model
+from earmark.registry import download, download_uri, read_package, register_model
 from earmark.store import CorruptObject, open_store
 
 
@@ -54,3 +54,13 @@ def test_a_folder_that_is_no_package_is_told(tmp_path):
 def test_a_version_that_does_not_exist_is_told(downloaded, tmp_path, version):
     with pytest.raises(UserError, match=f"'esc10' has no version or alias '{version}'"):
         download("esc10", version, tmp_path / "none")
+
+
+def test_a_model_named_by_uri_comes_as_a_folder(downloaded, tmp_path):
+    package, _ = downloaded
+    for uri in ("models:/esc10@champion", "models:/esc10/1"):
+        folder = download_uri(uri, tmp_path / uri[-1])
+        assert (folder / "weights.safetensors").read_bytes() == package.weights.read_bytes()
+    for uri in ("models:/esc10", "models:/@champion", "models:/esc10/champion", "runs:/esc10/1"):
+        with pytest.raises(UserError, match="names no registered model: give models:/NAME@champion or models:/NAME/3"):
+            download_uri(uri, tmp_path / "none")
