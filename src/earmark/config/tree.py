@@ -161,6 +161,9 @@ class TrainConfig(Part):
     """Skip patches with more than this share of digitally silent frames, where the clip has others."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto measures both for a moment at the first start and keeps the faster in the checkpoint."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """Compile the network with torch.compile: auto does on a GPU where the run is long enough to earn it. What was
+    chosen is kept in the checkpoint, so a resumed run computes alike."""
     validate_every_share: float = Field(default=0.1, gt=0.0, le=1.0)
     """Score the validation part after each such share of the steps."""
     select: Literal["last", "best"] = "last"
