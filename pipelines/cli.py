@@ -37,6 +37,12 @@ def compare(
     ] = "modern",
     architectures: Annotated[str, typer.Option(help="Networks to compare, comma-separated. [default: all five]")] = "",
     steps: Annotated[int | None, typer.Option(help="Optimiser steps of each network.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="In place of --steps: times that each patch is seen.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="In place of --steps: minutes of training a network.")] = None,
+    resume_from: Annotated[
+        str | None,
+        typer.Option(help="Folder of a checkpoint to go on from, of the same config and data; one network."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Everything random is a function of this number.")] = None,
     config: Annotated[Path | None, typer.Option(help="YAML file laid over the preset.")] = None,
     set_: Annotated[
@@ -54,7 +60,10 @@ def compare(
     """
     from earmark.pipelines.commands import run_compare
 
-    patch = _patch(config, set_ or [], steps, seed)
+    budget = {"steps": steps, "epochs": epochs, "minutes": minutes}
+    local = resume_from is not None and "://" not in resume_from
+    resume = str(Path(str(resume_from)).expanduser().absolute()) if local else resume_from
+    patch = _patch(config, set_ or [], {**budget, "resume_from": resume}, seed)
     run_compare(
         data, preset, [name.strip() for name in architectures.split(",") if name.strip()], patch, model, work, json
     )
@@ -132,7 +141,7 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Show the v
         raise typer.Exit
 
 
-def _patch(file: Path | None, assignments: list[str], steps: int | None, seed: int | None) -> dict[str, Any]:
+def _patch(file: Path | None, assignments: list[str], train: dict[str, Any], seed: int | None) -> dict[str, Any]:
     """The values that the command line lays over the preset: file, then --set, then the options of their own."""
     from earmark.config import merge
     from earmark.pipelines.settings import assignment, read_yaml
@@ -140,8 +149,9 @@ def _patch(file: Path | None, assignments: list[str], steps: int | None, seed: i
     patch: dict[str, Any] = read_yaml(file) if file else {}
     for text in assignments:
         patch = merge(patch, assignment(text))
-    if steps is not None:
-        patch = merge(patch, {"train": {"steps": steps}})
+    given = {name: value for name, value in train.items() if value is not None}
+    if given:
+        patch = merge(patch, {"train": given})
     return patch if seed is None else merge(patch, {"seed": seed})
 
 

@@ -61,6 +61,11 @@ def compare_request(preset: str, patch: Mapping[str, Any], architectures: Sequen
 
     names = architectures or ARCHITECTURES
     config = make_config(preset, patch)
+    if config.train.resume_from is not None and len(names) > 1:
+        raise UserError(
+            "train.resume_from is the checkpoint of one network and several are asked for: name it (--architectures "
+            "resnet50), or leave --resume-from out"
+        )
     options = config.architecture.options
     experiment = compare_experiment(
         make_config(preset, {**patch, "architecture": {**patch.get("architecture", {}), "options": {}}}), names

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import Field, ValidationError
 
 from earmark.config.presets import ARCHITECTURES, PER_ARCHITECTURE, PRESETS
-from earmark.config.tree import Config, Part
+from earmark.config.tree import BUDGETS, Config, Part
 from earmark.errors import UserError, unknown_name
 
 MAX_JSON_BYTES = 64 * 1024
@@ -58,8 +58,13 @@ def canonical_json(value: Any) -> str:
 
 
 def merge(base: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    """``patch`` laid over ``base``, recursively; lists and values replace, mappings merge."""
+    """``patch`` laid over ``base``, recursively; lists and values replace, mappings merge.
+
+    How long to train is one value with three names (``train.steps``, ``epochs``, ``minutes``): one replaces another.
+    """
     merged = dict(base)
+    if any(patch.get(name) is not None for name in BUDGETS):
+        merged = {name: value for name, value in merged.items() if name not in BUDGETS}
     for key, value in patch.items():
         old = merged.get(key)
         merged[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
@@ -89,8 +94,11 @@ def compare_experiment(config: Config, architectures: Sequence[str] = ARCHITECTU
             raise unknown_name("architecture", name, ARCHITECTURES)
     if len(set(architectures)) != len(architectures):
         raise UserError("--architectures names a network twice")
-    if config.train.steps is None:
-        raise UserError(f"preset {config.preset} does not say how long to train: give train.steps (--steps 5000)")
+    if not config.train.has_budget:
+        raise UserError(
+            f"preset {config.preset} does not say how long to train: give train.steps, train.epochs or train.minutes "
+            "(--steps 5000)"
+        )
     own = PER_ARCHITECTURE.get(config.preset, {})
     variants = [
         Variant(name=name, patch=merge(own.get(name, {}), {"architecture": {"name": name}})) for name in architectures
@@ -109,6 +117,8 @@ def _explain(kind: type[Part], error: ValidationError) -> UserError:
     first = error.errors()[0]
     path = [str(part) for part in first["loc"]]
     field = ".".join(path)
+    if first["type"] == "value_error":
+        return UserError(f"config {first['ctx']['error']}")
     if first["type"] == "extra_forbidden":
         return unknown_name(f"config key in {'.'.join(path[:-1]) or 'the config'}:", path[-1], _keys(kind, path[:-1]))
     return UserError(f"config {field}: {first['msg'].lower()} (got {first['input']!r})")

@@ -9,7 +9,13 @@ from typing import Any
 
 from earmark.config import Experiment, make_config, merge
 
-OWN_OPTIONS = {"seed": "--seed", "train.steps": "--steps"}
+OWN_OPTIONS = {
+    "seed": "--seed",
+    "train.steps": "--steps",
+    "train.epochs": "--epochs",
+    "train.minutes": "--minutes",
+    "train.resume_from": "--resume-from",
+}
 
 
 def command(data: str, experiment: Experiment) -> str:
@@ -23,7 +29,8 @@ def command(data: str, experiment: Experiment) -> str:
         wanted = merge(wanted, {"architecture": {"options": options}})
     plain = dict(_leaves(make_config(base.preset).model_dump()))
     for name, value in _leaves(wanted):
-        if name in plain and plain[name] == value:
+        # An option that has nothing to say: another budget takes the place of the preset's.
+        if (name in plain and plain[name] == value) or (name in OWN_OPTIONS and value is None):
             continue
         text = value if isinstance(value, str) else json.dumps(value)
         words += [OWN_OPTIONS[name], text] if name in OWN_OPTIONS else ["--set", f"{name}={text}"]

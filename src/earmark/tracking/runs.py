@@ -134,6 +134,13 @@ def log_params(client: MlflowClient, run_id: str, params: Mapping[str, object]) 
         client.log_batch(run_id, params=new[start : start + 100])
 
 
+def log_tags(client: MlflowClient, run_id: str, tags: Mapping[str, str]) -> None:
+    """Write tags in one request; a tag of the same name is replaced."""
+    from mlflow.entities import RunTag
+
+    client.log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+
+
 def log_figures(client: MlflowClient, run_id: str, figures: Mapping[str, float], model_id: str | None = None) -> None:
     """Write final figures, which have no step, where the run does not show them yet.
 

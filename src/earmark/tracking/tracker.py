@@ -14,7 +14,7 @@ from earmark.progress import Progress
 from earmark.tracking.connection import connect, one_line, tracking_uri
 from earmark.tracking.context import DatasetFacts, RunContext
 from earmark.tracking.points import Point, deliver, now_ms, points_of
-from earmark.tracking.runs import child_run, log_dataset, log_figures, log_params, parent_run
+from earmark.tracking.runs import child_run, log_dataset, log_figures, log_params, log_tags, parent_run
 
 FLUSH_SECONDS = 2.0
 RETRY_SECONDS = 1.0
@@ -65,6 +65,7 @@ class ChildRun:
         self._uri, self._started_ms = tracking_uri(), now_ms()
         self._lock = threading.Lock()
         self._points: list[Point] = []
+        self._tags: dict[str, str] = {}
         self._end: _End | None = None
         self._ending, self._given_up, self._done = threading.Event(), threading.Event(), threading.Event()
         self._cause: str | None = None
@@ -81,6 +82,11 @@ class ChildRun:
         points = points_of(part, row, now_ms())
         with self._lock:
             self._points += points
+
+    def tag(self, tags: Mapping[str, str]) -> None:
+        """Note tags of the run, replacing those of the same names; never waits."""
+        with self._lock:
+            self._tags |= tags
 
     def finish(
         self,
@@ -136,7 +142,11 @@ class ChildRun:
 
     def _flush(self, client: MlflowClient, run_id: str, known: dict[str, set[int]] | None) -> None:
         with self._lock:
-            end, points = self._end, list(self._points)
+            end, points, tags = self._end, list(self._points), dict(self._tags)
+        if tags:
+            log_tags(client, run_id, tags)
+            with self._lock:
+                self._tags = {name: value for name, value in self._tags.items() if tags.get(name) != value}
         delivered = 0
         try:
             for through in deliver(client, run_id, points, known):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,18 +12,20 @@ from torch import Tensor, nn
 from earmark.architectures import Network, create
 from earmark.catalog import Dataset
 from earmark.config import Config
-from earmark.errors import EarmarkError
+from earmark.errors import EarmarkError, UserError
 from earmark.progress import Progress
 from earmark.training.augment import augment
 from earmark.training.average import Average
 from earmark.training.batches import Ahead, Batch, Batches, dequantise
-from earmark.training.checkpoint import Checkpoints
+from earmark.training.budget import measured_steps, stated_steps
+from earmark.training.checkpoint import Checkpoints, Writer
+from earmark.training.environment import make_deterministic
 from earmark.training.objective import Objective
 from earmark.training.optimiser import Optimiser
 from earmark.training.precision import autocast, faster_precision
 from earmark.training.sampler import STREAM_TORCH, step_generator
 from earmark.training.schedule import learning_rate
-from earmark.training.state import collect, restore
+from earmark.training.state import Best, better, collect, restore
 from earmark.training.validate import Validation
 from earmark.training.watch import Log, Watch
 
@@ -42,19 +45,27 @@ class Trainer:
         log: told of each point of the curves: (``train`` or ``validation``, figures by name).
 
     Raises:
-        UserError: the batch is larger than the training part.
+        UserError: the batch is larger than the training part, or the best of no validation part is wanted.
     """
 
     def __init__(
         self, dataset: Dataset, config: Config, checkpoints: Checkpoints, progress: Progress, log: Log
     ) -> None:
-        assert config.train.steps is not None
-        self.config, self.steps = config, config.train.steps
-        self.checkpoints, self.progress = checkpoints, progress
+        assert config.train.has_budget
+        self.config, self.checkpoints, self.progress = config, checkpoints, progress
+        make_deterministic(config.train.deterministic)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.batches = Batches(dataset, config)
+        self.steps = stated_steps(config.train, len(self.batches.sampler.patches)) or 0
         self.objective = Objective(config.train, dataset.single_label, self.batches.label_shares())
         self.validation = Validation(dataset, config.evaluate, self.objective.output)
+        if config.train.select == "best" and not len(self.validation):
+            raise UserError(
+                "train.select is best and the dataset has no validation part to find it by: set train.select to last, "
+                "or give data.validation_share (or the data's own split) a validation part"
+            )
+        self.writer = Writer(checkpoints)
+        self.best: Best | None = None
         self.stop_requested = False
 
         torch.manual_seed(config.seed)
@@ -65,34 +76,46 @@ class Trainer:
         self.step = 0
         self.seconds = 0.0
         self.precision: str = config.train.precision
-        self.watch = Watch(config.train, self.steps, self.device, progress, log)
+        chance, clips_of = self.objective.chance(), self.batches.clip_ids
+        self.watch = Watch(config.train, self.device, chance, clips_of, progress, log)
 
     def train(self) -> nn.Module:
         """Train to the last step, from wherever it was; the network to ship, in evaluation mode.
 
         Raises:
             Stopped: ``stop_requested`` was set; the state is saved.
-            EarmarkError: the loss is not finite.
+            EarmarkError: the loss or a weight is not finite.
         """
-        self._resume_or_begin()
-        self.network.train()
-        self._clock = self._saved_at = time.perf_counter()
-        self.watch.restart_rate(self.step, 0.0)
-        ahead = Ahead(self.batches, pin=self.device.type == "cuda")
-        for batch in ahead(self.step, self.steps):
-            self.train_step(batch)
-            validates = self.step in self._validation_steps()
-            if validates or self.watch.due(self.step):
-                self.watch.tell(self.step, ahead.waited_seconds)
-            if validates:
-                self._validate()
-                self.watch.restart_rate(self.step, ahead.waited_seconds)
-            due = time.perf_counter() - self._saved_at >= self.config.train.checkpoint_every_seconds
-            if due or self.stop_requested or self.step == self.steps:
-                self.save()
-            if self.stop_requested and self.step < self.steps:
-                raise Stopped(f"stopped after step {self.step}; its state is saved")
-        return self.average.network if self.average else self.network.eval()
+        with self.writer:
+            self._resume_or_begin()
+            self.network.train()
+            self._clock = self._saved_at = time.perf_counter()
+            self.watch.begin(self.steps)
+            ahead = Ahead(self.batches, pin=self.device.type == "cuda")
+            for batch in ahead(self.step, self.steps):
+                self.train_step(batch)
+                self.writer.check()
+                validates = self.step in self._validation_steps()
+                if validates or self.watch.due():
+                    self.watch.tell(ahead.waited_seconds)
+                if validates:
+                    self._validate()
+                    self.watch.restart_rate(ahead.waited_seconds)
+                due = time.perf_counter() - self._saved_at >= self.config.train.checkpoint_every_seconds
+                if due or self.stop_requested or self.step == self.steps:
+                    self.save()
+                if self.stop_requested and self.step < self.steps:
+                    self.writer.wait()
+                    raise Stopped(f"stopped after step {self.step}; its state is saved")
+        return self._to_ship()
+
+    @property
+    def selected(self) -> dict[str, Any] | None:
+        """What validation found of the network that is shipped, with its step; None where there is no validation."""
+        if self.config.train.select == "best":
+            return self.best.point if self.best else None
+        points = self.watch.curves["validation"]
+        return points[-1] if points else None
 
     def batch(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Log-mel patches (B, 96, 64) and targets (B, C) as this step trains on them, on the training device."""
@@ -119,11 +142,15 @@ class Trainer:
         self.step += 1
 
     def save(self) -> None:
-        """Write a checkpoint: all that the next step depends on, and the curves so far."""
+        """Have a checkpoint written: all that the next step depends on, and the curves so far.
+
+        Raises:
+            EarmarkError: a weight is not finite; nothing is written.
+        """
         now = time.perf_counter()
         self.seconds += now - self._clock
         self._clock = self._saved_at = now
-        self.checkpoints.save(collect(self))
+        self.writer.save(collect(self))
 
     def _new_network(self, n_labels: int) -> Network:
         wanted = self.config.architecture
@@ -143,9 +170,14 @@ class Trainer:
         if self.precision == "auto":
             self.precision = faster_precision(self.network, self.device, self._probe)
             self.progress.note(f"computing in {self.precision}")
+        if self.config.train.minutes is not None:
+            self.steps = measured_steps(self)
+            self.progress.note(f"{self.config.train.minutes:g} minutes are {self.steps} steps here")
         # Kept before the first step: a run killed early must not measure again and choose otherwise.
         self._clock = time.perf_counter()
+        self.watch.begin(self.steps)
         self.save()
+        self.writer.wait()
 
     def _probe(self, network: nn.Module, precision: str, size: int) -> None:
         x_BTF = torch.zeros(size, 96, 64, device=self.device)
@@ -156,15 +188,23 @@ class Trainer:
         every = self.config.train.validate_every_share * self.steps
         return {min(self.steps, round(every * i)) for i in range(1, math.ceil(self.steps / every) + 1)}
 
+    @torch.no_grad()
+    def predict(self, x_PTF: Tensor) -> Tensor:
+        """Logits (P, C) of stored frames (P, 96, 64), by the network that would be shipped now."""
+        network = self.average.network if self.average else self.network.eval()
+        with autocast(self.device, self.precision):
+            logits_PC: Tensor = network(dequantise(x_PTF.to(self.device), self.config.features))
+        self.network.train()
+        return logits_PC
+
     def _validate(self) -> None:
         if not len(self.validation):
             return
+        point = self.watch.validated(self.validation.score(self.predict))
+        self.best = better(point, self.average.network if self.average else self.network, self.best)
+
+    def _to_ship(self) -> nn.Module:
         network = self.average.network if self.average else self.network.eval()
-
-        def predict(x_PTF: Tensor) -> Tensor:
-            with autocast(self.device, self.precision):
-                logits_PC: Tensor = network(dequantise(x_PTF.to(self.device), self.config.features))
-            return logits_PC
-
-        self.watch.validated(self.step, self.validation.score(predict))
-        self.network.train()
+        if self.config.train.select == "best" and self.best:
+            network.load_state_dict(self.best.weights)
+        return network

@@ -61,8 +61,12 @@ class Objective:
         return share_C.log() if self.output == "softmax" else share_C.logit()
 
     def chance(self) -> float:
-        """The loss of saying the labels' shares, whatever the patch: what a network that learns nothing stays at."""
-        share_C = torch.from_numpy(self._share_C)
+        """The loss of saying the targets' means, whatever the patch: what a network that learns nothing stays at.
+
+        Cross-entropy is linear in the targets, so it is the entropy of their means. Smoothing moves these as it moves
+        each target; mixing does not move them, since every example is as likely a partner as any other.
+        """
+        share_C = self.smooth(torch.from_numpy(self._share_C)[None])[0]
         entropy_C = -share_C * share_C.log()
         if self.output == "softmax":
             return float(entropy_C.sum())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from earmark.training.checkpoint import Checkpoint
 
@@ -13,20 +15,51 @@ if TYPE_CHECKING:
     from earmark.training.loop import Trainer
 
 
+@dataclass(frozen=True)
+class Best:
+    """The weights that scored best on the validation part so far, in host memory."""
+
+    point: dict[str, Any]
+    """``step``, ``map``, ``accuracy`` … as validation found them."""
+    weights: dict[str, Tensor]
+    """By the network's names."""
+
+
+def better(point: dict[str, Any], network: nn.Module, best: Best | None) -> Best:
+    """The better of a network just scored and the best so far: by mAP, then accuracy, then the later one."""
+
+    def rank(of: dict[str, Any]) -> tuple[float, float]:
+        return of["map"] or 0.0, of["accuracy"] or 0.0
+
+    if best is not None and rank(point) < rank(best.point):
+        return best
+    return Best(point, _copied(network.state_dict()))
+
+
 def collect(trainer: Trainer) -> Checkpoint:
-    """The trainer's state after its last step."""
-    tensors = {f"network/{name}": tensor for name, tensor in trainer.network.state_dict().items()}
+    """The trainer's state after its last step, as copies in host memory.
+
+    Raises:
+        EarmarkError: a loss so far, a weight, or what the optimiser keeps of it is not finite.
+    """
+    trainer.watch.read()
+    held = {f"network/{name}": tensor for name, tensor in trainer.network.state_dict().items()}
     if trainer.average:
-        tensors |= {f"average/{name}": tensor for name, tensor in trainer.average.network.state_dict().items()}
-    tensors |= {f"optimiser/{name}": tensor for name, tensor in trainer.optimiser.state().items()}
+        held |= {f"average/{name}": tensor for name, tensor in trainer.average.network.state_dict().items()}
+    held |= {f"optimiser/{name}": tensor for name, tensor in trainer.optimiser.state().items()}
+    if not _all_finite(held.values()):
+        raise trainer.watch.not_finite(trainer.step, "some weights are not finite after")
     meta = {
         "step": trainer.step,
+        "steps": trainer.steps,
         "seconds": trainer.seconds,
         "precision": trainer.precision,
         "threads": torch.get_num_threads(),
+        "best": trainer.best.point if trainer.best else None,
         **trainer.watch.state(),
     }
-    return Checkpoint(tensors, meta)
+    best = {f"best/{name}": tensor for name, tensor in trainer.best.weights.items()} if trainer.best else {}
+    return Checkpoint({**_copied(held), **best}, meta)
 
 
 def restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
@@ -41,7 +74,19 @@ def restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
         trainer.average.network.load_state_dict(part("average"))
     trainer.optimiser.load(part("optimiser"))
     meta = checkpoint.meta
-    trainer.step, trainer.seconds, trainer.precision = meta["step"], meta["seconds"], meta["precision"]
+    trainer.step, trainer.steps = meta["step"], meta["steps"]
+    trainer.seconds, trainer.precision = meta["seconds"], meta["precision"]
+    trainer.best = Best(meta["best"], part("best")) if meta["best"] else None
     # Sums are split among threads: another number of them would round otherwise.
     torch.set_num_threads(meta["threads"])
     trainer.watch.restore(meta)
+
+
+def _copied(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
+
+
+def _all_finite(tensors: Iterable[Tensor]) -> bool:
+    """Whether all values are finite; the device is waited for once."""
+    largest = torch._foreach_norm([t.detach() for t in tensors if t.is_floating_point()], float("inf"))
+    return bool(torch.stack(list(largest)).isfinite().all())

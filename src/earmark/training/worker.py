@@ -22,6 +22,7 @@ from earmark.progress import Progress
 from earmark.store import Attempt, open_store
 from earmark.tracking import ChildRun, DatasetFacts, Tracker, flat
 from earmark.training.job import Job, Outcome
+from earmark.training.origin import lasting, origin
 
 if TYPE_CHECKING:
     from torch import nn
@@ -72,13 +73,17 @@ def run(job: Job, progress: Progress) -> Outcome:
 
 def _train(job: Job, progress: Progress, tracked: ChildRun) -> Outcome:
     from earmark.training.checkpoint import Checkpoints
+    from earmark.training.environment import environment
     from earmark.training.loop import Trainer
 
     store = open_store(job.store)
     dataset = Dataset.open(store, job.dataset, job.patches)
     attempt = Attempt(store, "train_model", job.key)
-    checkpoints = Checkpoints(store, attempt.folder, job.config.train.keep_checkpoints, progress.note)
+    train = job.config.train
+    told = origin(job.config, job.dataset.digest)
+    checkpoints = Checkpoints(store, attempt.folder, train.keep_checkpoints, progress.note, told, train.resume_from)
     trainer = Trainer(dataset, job.config, checkpoints, progress, tracked.log)
+    tracked.tag({f"environment.{name}": value for name, value in environment(trainer.device).items()})
 
     def stop(_signal: int, _frame: object) -> None:
         trainer.stop_requested = True
@@ -86,6 +91,7 @@ def _train(job: Job, progress: Progress, tracked: ChildRun) -> Outcome:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     network = trainer.train()
+    tracked.tag({"environment.precision": trainer.precision})
     return _result(job, dataset, trainer, network, attempt)
 
 
@@ -110,14 +116,13 @@ def _result(job: Job, dataset: Dataset, trainer: Trainer, network: nn.Module, at
             "embedding_size": trainer.network.embedding_size,
             "dataset": job.dataset.digest,
             "train_clips": digest([clip.clip_key for clip in dataset.clips("train")]),
-            "config": config.model_dump(),
+            "config": lasting(config).model_dump(),
             "version": __version__,
         },
     )
     attempt.put_json("curves.json", {"schema_version": 1, **trainer.watch.curves})
     counts = count(trainer.network)
-    curves = trainer.watch.curves
-    validation = curves["validation"][-1] if curves["validation"] else None
+    curves, selected = trainer.watch.curves, trainer.selected
     facts: dict[str, Any] = {
         "variant": job.variant,
         "name": config.architecture.name,
@@ -129,7 +134,10 @@ def _result(job: Job, dataset: Dataset, trainer: Trainer, network: nn.Module, at
         "device": str(trainer.device),
         "patches_seen": trainer.steps * config.train.batch_size,
         "patches_per_s": round(statistics.median(point["patches_per_s"] for point in curves["train"]), 2),
-        "validation": validation,
+        "select": config.train.select,
+        "selected_step": selected["step"] if selected else trainer.steps,
+        "best_step": trainer.best.point["step"] if trainer.best else None,
+        "validation": selected,
     }
     files = {name: vars(ref) for name, ref in attempt.files.items()}
     return Outcome("done", exit_code=0, digest=digest([weights.sha256, model.sha256]), files=files, facts=facts)
