@@ -19,7 +19,9 @@ from earmark.training.average import Average
 from earmark.training.batches import Ahead, Batch, Batches, dequantise
 from earmark.training.budget import measured_steps, stated_steps
 from earmark.training.checkpoint import Checkpoints, Writer
+from earmark.training.compiling import compiles
 from earmark.training.environment import make_deterministic
+from earmark.training.initial import load_initial
 from earmark.training.objective import Objective
 from earmark.training.optimiser import Optimiser
 from earmark.training.precision import autocast, faster_precision
@@ -69,13 +71,18 @@ class Trainer:
         self.stop_requested = False
 
         torch.manual_seed(config.seed)
+        self.labels = dataset.labels
         self.network = self._new_network(len(dataset.labels))
         self.optimiser = Optimiser(self.network, config.train)
         self.average = Average(self.network, config.train.ema_share) if config.train.ema_share > 0 else None
 
+        if self.device.type == "cuda" and self.batches.keep_on(self.device, torch.cuda.mem_get_info(self.device)[0]):
+            progress.note("the training frames are kept in the GPU's memory")
+
         self.step = 0
         self.seconds = 0.0
         self.precision: str = config.train.precision
+        self.compiled = False
         chance, clips_of = self.objective.chance(), self.batches.clip_ids
         self.watch = Watch(config.train, self.device, chance, clips_of, progress, log)
 
@@ -88,6 +95,8 @@ class Trainer:
         """
         with self.writer:
             self._resume_or_begin()
+            if self.compiled:
+                self.network.compile()
             self.network.train()
             self._clock = self._saved_at = time.perf_counter()
             self.watch.begin(self.steps)
@@ -158,6 +167,10 @@ class Trainer:
         if self.config.train.prior_bias:
             with torch.no_grad():
                 network.output.bias.copy_(self.objective.prior_logits())
+        if self.config.train.init_from:
+            store, place = self.checkpoints.store, self.config.train.init_from
+            self.progress.note(load_initial(network, store, place, self.labels))
+        network.freeze(self.config.train.freeze_stages)
         network = network.to(self.device)
         return network.to(memory_format=torch.channels_last)
 
@@ -173,6 +186,9 @@ class Trainer:
         if self.config.train.minutes is not None:
             self.steps = measured_steps(self)
             self.progress.note(f"{self.config.train.minutes:g} minutes are {self.steps} steps here")
+        self.compiled, why = compiles(self.config.train.compile, self.device, self.steps)
+        if self.compiled or self.device.type == "cuda":
+            self.progress.note(why)
         # Kept before the first step: a run killed early must not measure again and choose otherwise.
         self._clock = time.perf_counter()
         self.watch.begin(self.steps)

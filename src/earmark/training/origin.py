@@ -17,7 +17,14 @@ from earmark.config import Config, TrainConfig, digest
 from earmark.errors import UserError
 from earmark.store import MissingObject, open_store
 
-OPERATIONAL = ("checkpoint_every_seconds", "keep_checkpoints", "max_restarts", "resume_from", "chance_after_steps")
+OPERATIONAL = (
+    "checkpoint_every_seconds",
+    "keep_checkpoints",
+    "max_restarts",
+    "resume_from",
+    "chance_after_steps",
+    "resident_share",
+)
 """Fields of ``train`` that change how a run is looked after, not what comes of it."""
 
 SCHEMA_VERSION = 2

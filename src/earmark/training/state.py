@@ -54,6 +54,7 @@ def collect(trainer: Trainer) -> Checkpoint:
         "steps": trainer.steps,
         "seconds": trainer.seconds,
         "precision": trainer.precision,
+        "compiled": trainer.compiled,
         "threads": torch.get_num_threads(),
         "best": trainer.best.point if trainer.best else None,
         **trainer.watch.state(),
@@ -76,6 +77,7 @@ def restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
     meta = checkpoint.meta
     trainer.step, trainer.steps = meta["step"], meta["steps"]
     trainer.seconds, trainer.precision = meta["seconds"], meta["precision"]
+    trainer.compiled = meta["compiled"]
     trainer.best = Best(meta["best"], part("best")) if meta["best"] else None
     # Sums are split among threads: another number of them would round otherwise.
     torch.set_num_threads(meta["threads"])

@@ -10,6 +10,7 @@ from earmark.errors import UserError
 from earmark.progress import Progress
 from earmark.store import Attempt, FileRef, Manifest, Store, once
 from earmark.tracking import RunContext
+from earmark.training.initial import keep_initial
 from earmark.training.job import Job
 from earmark.training.origin import check_resume, origin, trained_on
 from earmark.training.supervisor import supervise
@@ -26,8 +27,11 @@ def train_model(
     config: Config,
     run: RunContext,
     progress: Progress,
+    initial: Path | None = None,
 ) -> Manifest:
     """Train a variant's network, going on from its last checkpoint if there is one.
+
+    ``initial`` is the folder with the package that ``train.init_from`` names, where that is no folder itself.
 
     Files: ``weights.safetensors`` (the averaged weights where averaging is on), ``model.json`` (all that inference
     needs), ``curves.json``. Facts: steps, seconds, counts, precision, device, restarts, which weights are shipped (the
@@ -46,6 +50,7 @@ def train_model(
     complete_options(config.architecture.name, config.architecture.options)
     dataset.check(store)
     patches.check(store)
+    config = keep_initial(store, config, initial)
     key = training_key(dataset, config)
     if config.train.resume_from is not None:
         check_resume(config.train.resume_from, origin(config, dataset.digest))
