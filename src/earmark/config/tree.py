@@ -171,7 +171,7 @@ class TrainConfig(Part):
     accuracy, then the later one)."""
     deterministic: bool = False
     """Only kernels that give the same bits every time, slower on a GPU; on a CPU the same number of threads gives the
-    same bits anyway."""
+    same bits anyway. Nothing is measured then: precision auto is fp32, and minutes are refused."""
     checkpoint_every_seconds: float = Field(default=20.0, ge=0.0)
     """Seconds between checkpoints; one is always written at the end."""
     keep_checkpoints: int = Field(default=2, ge=1)
@@ -189,6 +189,11 @@ class TrainConfig(Part):
         given = [f"train.{name}" for name in BUDGETS if getattr(self, name) is not None]
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)} are both given: give one of them")
+        if self.deterministic and self.minutes is not None:
+            raise ValueError(
+                "train.minutes says a number of steps that is measured and train.deterministic wants the same every "
+                "time: give train.steps or train.epochs"
+            )
         return self
 
     @property

@@ -71,12 +71,18 @@ class Checkpoints:
         """The latest checkpoint that is whole, None if there is none; a damaged one is named and removed.
 
         Raises:
-            UserError: the one to resume from is needed and damaged.
+            UserError: the one to resume from is needed and damaged or not there.
         """
         own = self._own()
         if self.resume_from is None:
             return own
-        marker = read_marker(self.resume_from)
+        try:
+            marker = read_marker(self.resume_from)
+        except UserError:
+            # Its own run, or this one, may have removed it among the older ones since this run went on from it.
+            if own is None:
+                raise
+            return own
         if own is not None and own.meta["step"] >= marker["meta"]["step"]:
             return own
         try:

@@ -82,9 +82,12 @@ class Trainer:
         self.step = 0
         self.seconds = 0.0
         self.precision: str = config.train.precision
+        if self.precision == "auto" and config.train.deterministic:
+            # What is measured may come out otherwise the next time.
+            self.precision = "fp32"
         self.compiled = False
         chance, clips_of = self.objective.chance(), self.batches.clip_ids
-        self.watch = Watch(config.train, self.device, chance, clips_of, progress, log)
+        self.watch = Watch(config.train, self.device, chance, clips_of, progress, log, self.objective.least())
 
     def train(self) -> nn.Module:
         """Train to the last step, from wherever it was; the network to ship, in evaluation mode.

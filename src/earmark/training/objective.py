@@ -71,3 +71,11 @@ class Objective:
         if self.output == "softmax":
             return float(entropy_C.sum())
         return float((entropy_C - (1 - share_C) * (1 - share_C).log()).mean())
+
+    def least(self) -> float:
+        """The loss that no network gets below: the entropy of a smoothed target, 0 without smoothing."""
+        y_C = self.smooth(torch.eye(1, len(self._share_C), dtype=torch.float64))[0]
+        entropy_C = -torch.xlogy(y_C, y_C)
+        if self.output == "softmax":
+            return float(entropy_C.sum())
+        return float((entropy_C - torch.xlogy(1 - y_C, 1 - y_C)).mean())

@@ -22,7 +22,7 @@ LOSSES_HELD = 1024
 NAMED_CLIPS = 8
 """Clips of a bad batch that the error itself names."""
 AT_CHANCE = 0.99
-"""A loss above this part of chance's has not left it: batches vary by less."""
+"""A loss above this part of the way from the least possible to chance's has not left it: batches vary by less."""
 
 Log = Callable[[str, Mapping[str, float | None]], None]
 
@@ -37,6 +37,7 @@ class Watch:
         clips_of: the ids of the clips in the batch of a step (from 0).
         progress: told of steps, loss, rate, warned.
         log: told of each point of the curves: (``train`` or ``validation``, figures by name).
+        least: the loss that smoothed targets leave to the best of networks.
     """
 
     def __init__(
@@ -47,8 +48,10 @@ class Watch:
         clips_of: Callable[[int], Sequence[str]],
         progress: Progress,
         log: Log,
+        least: float = 0.0,
     ) -> None:
-        self.config, self.device, self.chance, self.clips_of = config, device, chance, clips_of
+        self.config, self.device, self.clips_of = config, device, clips_of
+        self.chance, self.least = chance, least
         self.progress, self.log = progress, log
         self.curves: dict[str, list[dict[str, Any]]] = {"train": [], "validation": []}
         self._losses = torch.zeros(LOSSES_HELD, device=device)
@@ -170,7 +173,7 @@ class Watch:
             return
         late = [point["loss"] for point in points if point["step"] > after - after // 4]
         loss = sum(late) / len(late)
-        if loss > AT_CHANCE * self.chance:
+        if loss > self.least + AT_CHANCE * (self.chance - self.least):
             self.progress.note(
                 f"warning: after {points[-1]['step']} steps the loss is {loss:.4g} and that of merely saying how often "
                 f"each label comes is {self.chance:.4g}: nothing was learned yet. Check that the labels fit the clips, "

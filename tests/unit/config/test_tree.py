@@ -40,6 +40,7 @@ JSON = st.recursive(
         ({"features": {"sample_rate_hz": 44100}}, "features.sample_rate_hz"),
         ({"architecture": {"width": "wide"}}, "architecture.width"),
         ({"train": 5}, "train"),
+        ({"train": {"minutes": 5, "deterministic": True}}, r"train\.minutes .*give train\.steps"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_field(patch, message):

@@ -122,3 +122,15 @@ def test_a_writer_killed_before_the_new_marker_leaves_no_marker_for_a_state_it_d
     with pytest.raises(Killed):
         checkpoints.save(Checkpoint({"w": torch.zeros(1)}, {"step": 5}))
     assert checkpoints.latest() is None
+
+
+def test_the_one_resumed_from_may_go_once_there_is_one_of_its_own(checkpoints, notes):
+    checkpoints.save(at_step(5))
+    there = str(folder_of(checkpoints, 5))
+    resumed = Checkpoints(checkpoints.store, "results/train_model/other", 2, notes, resume_from=there)
+    assert resumed.latest().meta["step"] == 5
+    resumed.save(at_step(8))
+    for step in (9, 10):
+        checkpoints.save(at_step(step))
+    assert not (folder_of(checkpoints, 5) / "done.json").exists()
+    assert resumed.latest().meta["step"] == 8

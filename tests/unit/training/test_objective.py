@@ -59,3 +59,15 @@ def test_labels_without_or_with_all_patches_keep_everything_finite():
     made = objective("sigmoid", single_label=False, share_C=np.array([0.0, 1.0]))
     assert made.prior_logits().isfinite().all()
     assert math.isfinite(made.chance())
+
+
+@pytest.mark.parametrize("loss", ["sigmoid", "softmax"])
+@pytest.mark.parametrize("classes", [3, 3087])
+def test_smoothed_targets_leave_a_loss_that_chance_stays_above(loss, classes):
+    made = objective(loss, smoothing=0.1, share_C=np.full(classes, 1 / classes))
+    y_BC = torch.eye(2, classes)
+    known_BC = made.smooth(y_BC)
+    best_BC = known_BC.log() if loss == "softmax" else known_BC.logit()
+    assert float(made.loss(best_BC, y_BC)) == pytest.approx(made.least(), rel=1e-4)
+    assert made.least() < made.chance()
+    assert objective(loss).least() == 0.0
