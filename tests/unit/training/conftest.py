@@ -13,6 +13,9 @@ from earmark.features import extract_features
 from earmark.progress import Progress
 from earmark.store import Manifest, Store, open_store
 from earmark.tracking import RunContext
+from earmark.training.checkpoint import Checkpoints
+from earmark.training.loop import Trainer
+from earmark.training.origin import origin
 
 QUIET = Progress("test", mode="off")
 
@@ -68,3 +71,23 @@ def mlflow_database(tmp_path_factory) -> str:
 def context(mlflow_database, tmp_path, monkeypatch) -> RunContext:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_database)
     return RunContext(run=tmp_path.name, pipeline="test")
+
+
+@pytest.fixture
+def new_trainer(material):
+    """Makes trainers on one dataset and one place for checkpoints; what they tell is in ``logged`` and ``notes``."""
+    logged, notes = [], []
+
+    class Noting(Progress):
+        def note(self, message):
+            notes.append(message)
+
+    def make(config, folder="results/train_model/k", kind=Trainer, resume_from=None):
+        told = origin(config, material.dataset.digest)
+        checkpoints = Checkpoints(
+            material.store, folder, config.train.keep_checkpoints, notes.append, told, resume_from
+        )
+        return kind(material.open(), config, checkpoints, Noting("t", mode="off"), lambda *row: logged.append(row))
+
+    make.logged, make.notes = logged, notes
+    return make

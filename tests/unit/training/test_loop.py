@@ -7,9 +7,7 @@ import torch
 
 from earmark.architectures import scores_of
 from earmark.errors import EarmarkError
-from earmark.progress import Progress
 from earmark.training import loop
-from earmark.training.checkpoint import Checkpoints
 from earmark.training.loop import Stopped, Trainer
 from earmark.training.precision import faster_precision
 
@@ -17,19 +15,6 @@ ARCHITECTURES = {
     "fully_connected": {"name": "fully_connected", "width": 0.05},
     "resnet50": {"name": "resnet50", "width": 0.1},
 }
-
-
-@pytest.fixture
-def new_trainer(material):
-    """Makes trainers on one dataset and one place for checkpoints; what they tell is in ``logged``."""
-    logged = []
-
-    def make(config, folder="results/train_model/k", kind=Trainer):
-        checkpoints = Checkpoints(material.store, folder, config.train.keep_checkpoints, lambda text: None)
-        return kind(material.open(), config, checkpoints, Progress("t", mode="off"), lambda *row: logged.append(row))
-
-    make.logged = logged
-    return make
 
 
 def bits(network):
@@ -151,3 +136,15 @@ def test_nothing_to_validate_on_is_no_error(new_trainer, tiny_config):
     trainer.validation.y_NC = trainer.validation.y_NC[:0]
     trainer.train()
     assert trainer.watch.curves["validation"] == []
+
+
+def test_a_deterministic_run_measures_nothing(new_trainer, tiny_config, monkeypatch):
+    monkeypatch.setattr(loop, "faster_precision", lambda *a: pytest.fail("measured"))
+    part = {"deterministic": True, "precision": "auto", "steps": 2}
+    trainer = new_trainer(tiny_config(architecture=ARCHITECTURES["fully_connected"], train=part))
+    try:
+        trainer.train()
+        assert torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert trainer.precision == "fp32"
