@@ -52,10 +52,10 @@ def train_model(
     patches.check(store)
     config = keep_initial(store, config, initial)
     key = training_key(dataset, config)
-    if config.train.resume_from is not None:
-        check_resume(config.train.resume_from, origin(config, dataset.digest))
 
     def work(attempt: Attempt) -> None:
+        if config.train.resume_from is not None:
+            check_resume(config.train.resume_from, origin(config, dataset.digest))
         job = Job(store.uri, dataset, patches, variant, config, key, run, Path())
         outcome, restarts = supervise(job, progress)
         for name, ref in outcome.files.items():
