@@ -4,5 +4,6 @@ from earmark.catalog.assemble import assemble_dataset
 from earmark.catalog.build import build_catalog
 from earmark.catalog.dataset import Clip, Dataset
 from earmark.catalog.findings import FINDINGS
+from earmark.catalog.folds import NamedFolds, read_folds
 
-__all__ = ["FINDINGS", "Clip", "Dataset", "assemble_dataset", "build_catalog"]
+__all__ = ["FINDINGS", "Clip", "Dataset", "NamedFolds", "assemble_dataset", "build_catalog", "read_folds"]

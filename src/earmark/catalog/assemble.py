@@ -15,8 +15,10 @@ from earmark.catalog.content import column, content_digest
 from earmark.catalog.findings import Findings
 from earmark.catalog.grouped import Grouped
 from earmark.catalog.judge import Decoded, judge_clips, judge_duplicates, judge_groups, note_clips
-from earmark.catalog.splits import SPLITS, given_splits, split_clips
+from earmark.catalog.made_folds import make_folds
+from earmark.catalog.splits import SPLITS, given_splits, group_units, split_clips
 from earmark.config import DataConfig, digest, result_key
+from earmark.errors import UserError
 from earmark.features import clip_key
 from earmark.progress import Progress
 from earmark.store import Attempt, Manifest, Store, once
@@ -40,14 +42,14 @@ def assemble_dataset(
 
     Raises:
         UserError: more clips left out than ``config.max_rejected_share``, a label without what the splits need, an
-            empty split, an unknown test fold.
+            empty split, an unknown fold, folds to be made of data that is split already.
     """
     catalog.check(store)
     patches.check(store)
     key = result_key(STEP, EPOCH, [catalog.digest, patches.digest], {"data": config})
     manifest = once(store, STEP, key, lambda attempt: _assemble(attempt, store, catalog, patches, config, progress))
     # The same content may have been assembled from another place.
-    return replace(manifest, facts={**manifest.facts, "data": catalog.facts["data"]})
+    return replace(manifest, facts={**manifest.facts, "data": catalog.facts["data"], "catalog": catalog.digest})
 
 
 def _assemble(
@@ -59,7 +61,11 @@ def _assemble(
     keys = [clip_key(*row) for row in zip(*(column(clips, c) for c in ("sha256", "start_s", "end_s")), strict=True)]
     decoded = Decoded.of(keys, read_table(patches.files["facts.parquet"].read(store)))
     grouped = Grouped.of(column(clips, "group"), column(clips, "labels"), names)
-    given_N = given_splits(column(clips, "split"), column(clips, "fold"), config.test_folds)
+    wanted = config.test_folds, config.validation_folds
+    splits, folds = column(clips, "split"), column(clips, "fold")
+    if config.make_folds and splits[0] is not None:
+        raise UserError("config data.make_folds: the data gives splits, so no folds are made: leave it out")
+    given_N = None if config.make_folds else given_splits(splits, folds, *wanted)
 
     findings = Findings(column(clips, "clip_id"))
     judge_clips(findings, clips, decoded)
@@ -73,7 +79,14 @@ def _assemble(
     if refused:
         raise refused
 
-    split_N = split_clips(grouped, grouped.tied(ties), findings.usable_N, given_N, config)
+    tied = grouped.tied(ties)
+    if config.make_folds:
+        # After the duplicates are known: a sound that comes twice must not be in two folds.
+        units_G = group_units(tied, grouped, "fold")
+        folds = make_folds(tied.only(findings.usable_N), units_G, config.make_folds)
+        given_N = given_splits(splits, folds, *wanted)
+        clips = _with_folds(clips, folds)
+    split_N = split_clips(grouped, tied, findings.usable_N, given_N, config)
     index = read_table(patches.files["index.parquet"].read(store))
     dataset = _table(clips, keys, split_N, findings.usable_N, index)
     _write(attempt, dataset, labels, patches)
@@ -109,6 +122,12 @@ def evaluated_digest(dataset: pa.Table, labels: Sequence[str], split: str) -> st
     rows = dataset.filter(pc.equal(dataset["split"], pa.scalar(split)))
     pairs = zip(column(rows, "clip_key"), column(rows, "labels"), strict=True)
     return digest(sorted([key, [labels[label] for label in found]] for key, found in pairs))
+
+
+def _with_folds(clips: pa.Table, folds: Sequence[str]) -> pa.Table:
+    import pyarrow as pa
+
+    return clips.set_column(clips.column_names.index("fold"), "fold", pa.array(folds, pa.string()))
 
 
 def _table(

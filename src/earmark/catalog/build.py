@@ -10,8 +10,9 @@ from earmark.catalog.content import content_digest
 from earmark.catalog.grouped import Grouped
 from earmark.catalog.headers import Header, read_headers
 from earmark.catalog.labels import Label, index_labels
+from earmark.catalog.made_folds import check_makeable
 from earmark.catalog.root import DataRoot, open_root
-from earmark.catalog.splits import check_groups, check_test_folds, given_splits, natural
+from earmark.catalog.splits import check_folds, check_groups, given_splits, natural
 from earmark.config import DataConfig, result_key
 from earmark.errors import UserError
 from earmark.progress import Progress
@@ -46,7 +47,7 @@ def build_catalog(store: Store, data: str, config: DataConfig, progress: Progres
     root = open_root(data)
     key = result_key(STEP, EPOCH, [root.digest()])
     manifest = once(store, STEP, key, lambda attempt: _build(attempt, root, config, progress))
-    check_test_folds(config.test_folds, manifest.facts["folds"])
+    check_folds(config, manifest.facts["folds"])
     return manifest
 
 
@@ -83,10 +84,14 @@ def _check(
             else "put the clips in one folder a label, or add a CSV with file and label"
         )
         raise UserError(f"{root.store.uri} has {found}, and a tagger needs two or more: {remedy}")
-    check_test_folds(config.test_folds, folds)
-    given_N = given_splits(claims.splits, claims.folds, config.test_folds)
+    check_folds(config, folds)
     groups = [group or uri for group, uri in zip(claims.groups, claims.uris, strict=True)]
-    check_groups(Grouped.of(groups, indices, [label.name for label in labels]), given_N)
+    grouped = Grouped.of(groups, indices, [label.name for label in labels])
+    if config.make_folds:
+        check_makeable(grouped, config.make_folds)
+        return
+    given_N = given_splits(claims.splits, claims.folds, config.test_folds, config.validation_folds)
+    check_groups(grouped, given_N)
 
 
 def _table(claims: Claims, indices: list[list[int]], unknown: list[list[str]], headers: dict[str, Header]) -> pa.Table:

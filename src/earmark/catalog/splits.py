@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.catalog.grouped import Bools, Floats, Grouped
+from earmark.catalog.made_folds import made_names
 from earmark.config import DataConfig
 from earmark.errors import UserError, unknown_name
 
@@ -78,25 +79,43 @@ def group_units(grouped: Grouped, original: Grouped, purpose: str) -> Floats:
     return lowest_G
 
 
-def check_test_folds(test_folds: Sequence[str], folds: Sequence[str]) -> None:
-    """Refuse test folds that the data does not have.
+def check_folds(config: DataConfig, folds: Sequence[str]) -> None:
+    """Refuse folds that the data does not have, one fold in two parts, and folds to be made where there are some.
+
+    Args:
+        config: the folds asked for.
+        folds: the folds that the data names.
 
     Raises:
         UserError: with the nearest fold there is.
     """
-    if test_folds and not folds:
-        raise UserError(f"config data.test_folds names {test_folds[0]!r} and the data has no folds: leave it out")
-    for fold in test_folds:
-        if fold not in folds:
-            raise unknown_name("fold in config data.test_folds:", fold, folds)
+    if config.make_folds and folds:
+        raise UserError(
+            f"config data.make_folds is {config.make_folds} and the data names folds ({', '.join(folds)}): leave it out"
+        )
+    known = made_names(config.make_folds) if config.make_folds else folds
+    for part in ("test_folds", "validation_folds"):
+        wanted: tuple[str, ...] = getattr(config, part)
+        if wanted and not known:
+            raise UserError(f"config data.{part} names {wanted[0]!r} and the data has no folds: leave it out")
+        for fold in wanted:
+            if fold not in known:
+                raise unknown_name(f"fold in config data.{part}:", fold, known)
+    for fold in config.test_folds:
+        if fold in config.validation_folds:
+            raise UserError(f"fold {fold!r} is in config data.test_folds and in data.validation_folds: leave one out")
 
 
 def given_splits(
-    splits: Sequence[str | None], folds: Sequence[str | None], test_folds: Sequence[str]
+    splits: Sequence[str | None],
+    folds: Sequence[str | None],
+    test_folds: Sequence[str],
+    validation_folds: Sequence[str] = (),
 ) -> NDArray[np.int8] | None:
     """The splits that the data gives, (N,), None where it gives neither split nor fold.
 
     Named test folds come before the data's own splits, and those before its folds, of which the last is the test.
+    Named validation folds leave the test clips as they are, and all others to training.
 
     Raises:
         UserError: nothing left to train on, or nothing to test on.
@@ -106,7 +125,8 @@ def given_splits(
         given = np.array([code[str(name)] for name in splits], np.int8)
     elif folds and folds[0] is not None:
         names = natural({str(fold) for fold in folds})
-        test = set(test_folds) or {names[-1]}
+        rest = [name for name in names if name not in validation_folds] or names
+        test = set(test_folds) or {rest[-1]}
         given = np.array([TEST if fold in test else TRAIN for fold in folds], np.int8)
         if not (given == TRAIN).any():
             raise UserError(
@@ -114,6 +134,9 @@ def given_splits(
             )
     else:
         return None
+    if validation_folds:
+        named_N = np.array([fold in validation_folds for fold in folds])
+        given = np.where(given == TEST, TEST, np.where(named_N, VALIDATION, TRAIN)).astype(np.int8)
     for split in (TRAIN, TEST):
         if not (given == split).any():
             raise UserError(f"the data gives splits and puts no clip into {SPLITS[split]}: give it some, or no splits")

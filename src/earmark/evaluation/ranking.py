@@ -14,12 +14,12 @@ COSTS = ("steps", "seconds", "weights", "multiplies")
 
 def by_validation(metrics: Sequence[Manifest]) -> list[Manifest]:
     """Evaluations by validation mAP, the best first; ties by validation accuracy, then by name."""
-    return sorted(metrics, key=lambda m: (*_standing(m.facts["validation"]), m.facts["variant"]))
+    return sorted(metrics, key=lambda m: (*standing(m.facts["validation"]), m.facts["variant"]))
 
 
 def by_test(metrics: Sequence[Manifest]) -> list[str]:
     """Variants by test mAP, the best first; ties by test accuracy, then by name."""
-    order = sorted(metrics, key=lambda m: (*_standing(m.facts["test"]), m.facts["variant"]))
+    order = sorted(metrics, key=lambda m: (*standing(m.facts["test"]), m.facts["variant"]))
     return [m.facts["variant"] for m in order]
 
 
@@ -50,7 +50,7 @@ def network_facts(metrics: Manifest, checkpoint: Manifest) -> dict[str, Any]:
     }
 
 
-def _standing(scores: Mapping[str, float | None]) -> tuple[float, float]:
-    """Sorts the best first and what is undefined last."""
+def standing(scores: Mapping[str, float | None]) -> tuple[float, float]:
+    """Sorts the best mAP first, ties by accuracy, and what is undefined last."""
     best, tie = (math.inf if value is None else -value for value in (scores["map"], scores["accuracy"]))
     return best, tie

@@ -77,7 +77,7 @@ def _summary(found: Scores, spans: Intervals, accuracy: float | None) -> dict[st
         ("map", found.map, spans.map),
         ("accuracy", accuracy, spans.accuracy if accuracy is not None else Interval(math.nan, math.nan)),
     ):
-        row |= _estimate(name, value, span)
+        row |= spanned(name, value, span)
     return row
 
 
@@ -88,15 +88,16 @@ def _classes(
     for c, label in enumerate(labels):
         positives = int(found.positives_C[c])
         row: dict[str, Any] = {"label": label, "positives": positives, "prior": positives / found.clips}
-        row |= _estimate("ap", found.ap_C[c], spans.ap_C2[c])
-        row |= _estimate("auc", found.auc_C[c], spans.auc_C2[c])
-        row |= _estimate("d_prime", found.d_prime_C[c], spans.d_prime_C2[c])
-        row |= _estimate("recall", recall_C[c], spans.recall_C2[c])
+        row |= spanned("ap", found.ap_C[c], spans.ap_C2[c])
+        row |= spanned("auc", found.auc_C[c], spans.auc_C2[c])
+        row |= spanned("d_prime", found.d_prime_C[c], spans.d_prime_C2[c])
+        row |= spanned("recall", recall_C[c], spans.recall_C2[c])
         rows.append(row)
     return rows
 
 
-def _estimate(name: str, value: float | None, span: Sequence[float] | NDArray[np.float64]) -> dict[str, float | None]:
+def spanned(name: str, value: float | None, span: Sequence[float] | NDArray[np.float64]) -> dict[str, float | None]:
+    """A score and the ends of its interval under its name, ``_low`` and ``_high``."""
     return {name: _finite(value), f"{name}_low": _finite(span[0]), f"{name}_high": _finite(span[1])}
 
 

@@ -86,8 +86,42 @@ def bootstrap(
     Raises:
         UserError: as ``score``, and when there is no clip, or a group is not given for each clip.
     """
-    if not 0.0 < confidence < 1.0 or resamples < 1:
-        raise UserError(f"confidence must lie between 0 and 1 and resamples be at least 1: {confidence}, {resamples}")
+    ends = _ends(confidence)
+    drawn = resample(targets_NC, scores_NC, groups=groups, resamples=resamples, seed=seed)
+    auc, auc_C2 = interval(drawn.auc_R, confidence), _percentiles(drawn.auc_RC, ends)
+    return Intervals(
+        confidence=confidence,
+        resamples=resamples,
+        map=interval(drawn.map_R, confidence),
+        auc=auc,
+        # d-prime rises with AUC, so its percentiles are those of AUC; taken there they are safe from infinities.
+        d_prime=Interval(d_prime(auc.low), d_prime(auc.high)),
+        accuracy=interval(drawn.accuracy_R, confidence),
+        ap_C2=_percentiles(drawn.ap_RC, ends),
+        auc_C2=auc_C2,
+        d_prime_C2=d_prime(auc_C2),
+        recall_C2=_percentiles(drawn.recall_RC, ends),
+    )
+
+
+def resample(
+    targets_NC: npt.ArrayLike,
+    scores_NC: npt.ArrayLike,
+    *,
+    groups: Sequence[Any] | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Resampled:
+    """Scores of resampled sets, as :func:`bootstrap` draws them.
+
+    The sets depend on the clips' groups and the seed alone, so what two networks get on the same clips may be
+    subtracted set by set: that is a paired comparison.
+
+    Raises:
+        UserError: as ``bootstrap``.
+    """
+    if resamples < 1:
+        raise UserError(f"let resamples be at least 1 (got {resamples})")
     truth_NC, scores, top_N = top_labels(targets_NC, scores_NC)
     if not len(truth_NC):
         raise UserError("there are no clips to resample")
@@ -95,24 +129,15 @@ def bootstrap(
     blocks = [
         resampled_scores(truth_NC, scores, top_N, counts_RN) for counts_RN in resample_counts(group_N, resamples, seed)
     ]
-    drawn = Resampled(
+    return Resampled(
         *(np.concatenate([getattr(block, name) for block in blocks]) for name in Resampled.__annotations__)
     )
-    ends = ((1 - confidence) / 2, (1 + confidence) / 2)
-    auc, auc_C2 = _interval(drawn.auc_R, ends), _percentiles(drawn.auc_RC, ends)
-    return Intervals(
-        confidence=confidence,
-        resamples=resamples,
-        map=_interval(drawn.map_R, ends),
-        auc=auc,
-        # d-prime rises with AUC, so its percentiles are those of AUC; taken there they are safe from infinities.
-        d_prime=Interval(d_prime(auc.low), d_prime(auc.high)),
-        accuracy=_interval(drawn.accuracy_R, ends),
-        ap_C2=_percentiles(drawn.ap_RC, ends),
-        auc_C2=auc_C2,
-        d_prime_C2=d_prime(auc_C2),
-        recall_C2=_percentiles(drawn.recall_RC, ends),
-    )
+
+
+def interval(values_R: FloatArray, confidence: float) -> Interval:
+    """The percentile interval of resampled values; NaN among them are left out."""
+    low, high = _percentiles(values_R[:, None], _ends(confidence))[0]
+    return Interval(float(low), float(high))
 
 
 def resample_counts(group_N: IntArray, resamples: int, seed: int) -> Iterator[Counts]:
@@ -201,9 +226,10 @@ def _masked_mean(values_RC: FloatArray, kept_RC: BoolArray) -> FloatArray:
     return _ratio(np.where(kept_RC, values_RC, 0.0).sum(axis=1), kept_RC.sum(axis=1))
 
 
-def _interval(values_R: FloatArray, ends: tuple[float, float]) -> Interval:
-    low, high = _percentiles(values_R[:, None], ends)[0]
-    return Interval(float(low), float(high))
+def _ends(confidence: float) -> tuple[float, float]:
+    if not 0.0 < confidence < 1.0:
+        raise UserError(f"confidence must lie between 0 and 1 (got {confidence})")
+    return (1 - confidence) / 2, (1 + confidence) / 2
 
 
 def _percentiles(values_RC: FloatArray, ends: tuple[float, float]) -> FloatArray:

@@ -11,8 +11,8 @@ from earmark.catalog.splits import (
     TEST,
     TRAIN,
     VALIDATION,
+    check_folds,
     check_groups,
-    check_test_folds,
     given_splits,
     hash_unit,
     natural,
@@ -180,8 +180,11 @@ def test_validation_is_cut_from_train_and_leaves_test_alone():
         (lambda: given_splits([None] * 2, ["1", "1"], ()), ["all folds (1)", "test_folds"]),
         (lambda: given_splits(["train", "validation"], [None] * 2, ()), ["no clip into test"]),
         (lambda: given_splits(["test", "validation"], [None] * 2, ()), ["no clip into train"]),
-        (lambda: check_test_folds(("fold-11",), ["fold-1", "fold-2"]), ["fold-11", "did you mean 'fold-1'"]),
-        (lambda: check_test_folds(("3",), []), ["'3'", "no folds", "leave it out"]),
+        (
+            lambda: check_folds(DataConfig(test_folds=("fold-11",)), ["fold-1", "fold-2"]),
+            ["fold-11", "did you mean 'fold-1'"],
+        ),
+        (lambda: check_folds(DataConfig(test_folds=("3",)), []), ["'3'", "no folds", "leave it out"]),
     ],
 )
 def test_splits_that_cannot_be_are_refused(call, words):
@@ -210,3 +213,27 @@ def test_a_label_with_too_few_groups_is_named(given_N, words):
 @given(st.lists(st.integers(0, 10**6), unique=True))
 def test_natural_order_of_numbers_with_a_name(numbers):
     assert natural([f"fold{number}" for number in numbers]) == [f"fold{number}" for number in sorted(numbers)]
+
+
+def test_validation_folds_take_from_train_and_leave_test_alone():
+    splits, folds = ["train", "train", "validation", "test"], ["1", "2", "3", "1"]
+    rotated = given_splits(splits, folds, (), ("1",)).tolist()
+    assert rotated == [VALIDATION, TRAIN, TRAIN, TEST]
+    assert given_splits([None] * 4, folds, (), ("3",)).tolist() == [TRAIN, TEST, VALIDATION, TRAIN]
+    assert given_splits([None] * 4, folds, ("1",), ("2",)).tolist() == [TEST, VALIDATION, TRAIN, TEST]
+
+
+@pytest.mark.parametrize(
+    ("config", "folds", "words"),
+    [
+        ({"validation_folds": ("fol2",)}, ["fold1", "fold2"], ["validation_folds", "did you mean 'fold2'"]),
+        ({"test_folds": ("1",), "validation_folds": ("1",)}, ["1", "2"], ["'1'", "leave one out"]),
+        ({"make_folds": 3}, ["1", "2"], ["make_folds is 3", "1, 2", "leave it out"]),
+        ({"make_folds": 3, "test_folds": ("4",)}, [], ["unknown fold", "'4'", "1, 2, 3"]),
+    ],
+)
+def test_folds_that_cannot_be_are_refused(config, folds, words):
+    with pytest.raises(UserError) as error:
+        check_folds(DataConfig(**config), folds)
+    for word in words:
+        assert word in str(error.value)

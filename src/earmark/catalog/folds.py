@@ -1,0 +1,37 @@
+"""The folds that a data set names, read before anything runs: only its listing and its CSVs are looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from earmark.catalog.adapters import read_claims
+from earmark.catalog.root import open_root
+from earmark.catalog.splits import natural
+
+
+@dataclass(frozen=True)
+class NamedFolds:
+    """What a data set says of folds and splits.
+
+    Attributes:
+        names: folds that may take turns, in the order people count; empty where the data names none.
+        has_test: whether the data says which clips are test; then the folds of all other clips are ``names``.
+        has_splits: whether it gives splits at all.
+    """
+
+    names: tuple[str, ...]
+    has_test: bool
+    has_splits: bool
+
+
+def read_folds(data: str) -> NamedFolds:
+    """The folds of the data set at a folder or CSV.
+
+    Raises:
+        UserError: no data there, or a CSV that says what cannot be.
+    """
+    claims, _ = read_claims(open_root(data))
+    has_test = "test" in claims.splits
+    pairs = zip(claims.folds, claims.splits, strict=True)
+    names = {fold for fold, split in pairs if fold is not None and split != "test"}
+    return NamedFolds(tuple(natural(names)), has_test, any(split is not None for split in claims.splits))
