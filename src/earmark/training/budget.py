@@ -63,7 +63,7 @@ def _validation_seconds(trainer: Trainer) -> float:
     trainer.predict(x_PTF)
     started = _now(trainer)
     trainer.predict(x_PTF)
-    return (_now(trainer) - started) * len(trainer.validation.row_P) / PATCHES_AT_ONCE
+    return (_now(trainer) - started) * len(trainer.validation.mine_P) / PATCHES_AT_ONCE
 
 
 def _now(trainer: Trainer) -> float:

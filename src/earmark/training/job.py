@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +28,8 @@ class Job:
     run: RunContext
     outcome: Path
     """Where the worker writes its :class:`Outcome`."""
+    processes: int = 1
+    """How many workers train together."""
 
     def write(self, path: Path) -> None:
         """Write the job for :meth:`read`."""
@@ -39,6 +42,7 @@ class Job:
             "key": self.key,
             "run": self.run.to_json(),
             "outcome": str(self.outcome),
+            "processes": self.processes,
             "supervisor": os.getpid(),
         }
         path.write_text(json.dumps(document))
@@ -56,6 +60,7 @@ class Job:
             key=document["key"],
             run=RunContext.from_json(document["run"]),
             outcome=Path(document["outcome"]),
+            processes=document["processes"],
         )
         return job, document["supervisor"]
 
@@ -75,10 +80,12 @@ class Outcome:
     facts: dict[str, Any] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
-        """Write it whole or not at all."""
-        temporary = path.with_suffix(".part")
+        """Write it whole or not at all; of several workers' outcomes the first stays."""
+        temporary = path.with_suffix(f".{os.getpid()}")
         temporary.write_text(json.dumps(asdict(self), allow_nan=False))
-        temporary.replace(path)
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+        temporary.unlink()
 
     @staticmethod
     def read(path: Path) -> Outcome | None:

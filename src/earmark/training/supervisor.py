@@ -1,4 +1,6 @@
-"""Runs a worker to its end: relays what it tells, starts it again when it was killed, ends it with this process."""
+"""Runs a worker, or several that train together, to the end: relays what they tell, starts them again when one was
+killed, ends them with this process.
+"""
 
 from __future__ import annotations
 
@@ -17,50 +19,82 @@ from pathlib import Path
 from earmark.errors import EarmarkError
 from earmark.progress import Progress
 from earmark.training.job import Job, Outcome
+from earmark.training.processes import check_batch, memory_remedy, wanted_processes
 
 # Ctrl-C must be over in a second; a pod that is told to stop has 30 of them.
 GRACE_SECONDS = {"interrupted": 0.7, "terminated": 25.0}
+SHUTDOWN_SECONDS = 20
+"""What ``torchrun`` leaves the other workers when one has failed."""
 
 
 def supervise(job: Job, progress: Progress) -> tuple[Outcome, int]:
     """The outcome of a job that succeeded, and how often its worker was started again.
 
+    With several processes, one that is killed ends the others, and all are started again together.
+
     Raises:
+        UserError: there are fewer GPUs than asked for, or the batch cannot be shared; before anything is opened.
         EarmarkError: the worker failed by itself (its cause; a ``UserError`` for what the user can mend), or was killed
             more often than ``train.max_restarts``.
     """
+    processes = wanted_processes()
+    check_batch(job.config.train, processes)
     most = job.config.train.max_restarts
     with tempfile.TemporaryDirectory(prefix="earmark-") as folder, _sigterm_raises():
-        job = replace(job, outcome=Path(folder, "outcome.json"))
+        job = replace(job, outcome=Path(folder, "outcome.json"), processes=processes)
         path = Path(folder, "job.json")
         job.write(path)
+        who = "the training worker" if processes == 1 else f"one of {processes} training workers"
         for restarts in range(most + 1):
-            code = _run_worker(path, progress)
+            code = _run(_command(path, processes), _environment(processes), progress)
             outcome = Outcome.read(job.outcome)
             if outcome is not None and outcome.status == "done":
                 return outcome, restarts
             if outcome is not None and outcome.status == "failed":
                 raise outcome.error()
-            if outcome is None and code >= 0:
+            if outcome is None and code >= 0 and processes == 1:
                 raise EarmarkError(f"the training worker ended with exit code {code} and no word: see its output above")
-            how = "stopped" if outcome is not None else f"killed by {signal.Signals(-code).name}"
+            how = _how(outcome, code)
             job.outcome.unlink(missing_ok=True)
             if restarts < most:
-                progress.note(f"the training worker was {how}; starting it again from its last checkpoint")
+                progress.note(f"{who} was {how}; starting it again from its last checkpoint")
     raise EarmarkError(
-        f"the training worker was {how} {most + 1} times (if nobody did it, memory ran out: lower train.batch_size or "
-        "architecture.width, or give the step more); run the same command again to go on from its last checkpoint"
+        f"{who} was {how} {most + 1} times (if nobody did it, memory ran out: "
+        f"{memory_remedy(job.config.train, processes)}, or give the step more); "
+        "run the same command again to go on from its last checkpoint"
     )
 
 
-def _run_worker(path: Path, progress: Progress) -> int:
-    """Start a worker and relay its lines until it ends; its exit code, negative if a signal killed it."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "earmark.training.worker", str(path)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "EARMARK_PROGRESS": "json"},
-    )
+def _command(job: Path, processes: int) -> list[str]:
+    """What starts the worker; several are started by ``torchrun``, which ends all when one ends badly."""
+    worker = ["-m", "earmark.training.worker", str(job)]
+    if processes == 1:
+        return [sys.executable, *worker]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1", "--max-restarts", "0"]
+    torchrun += ["--nproc-per-node", str(processes), "--shutdown-timeout", str(SHUTDOWN_SECONDS)]
+    torchrun += ["--log-dir", str(job.parent / "torchrun")]
+    return [sys.executable, "-m", "earmark.training.lifeline", str(os.getpid()), *torchrun, *worker]
+
+
+def _environment(processes: int) -> dict[str, str]:
+    """The workers' environment: progress as JSON; several share the cores and talk over this machine's loopback."""
+    environment = {**os.environ, "EARMARK_PROGRESS": "json"}
+    if processes > 1:
+        environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
+        if sys.platform == "linux":
+            environment.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    return environment
+
+
+def _how(outcome: Outcome | None, code: int) -> str:
+    if outcome is not None:
+        return "stopped"
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else "killed"
+
+
+def _run(command: list[str], environment: dict[str, str], progress: Progress) -> int:
+    """Start a command and relay its lines until it ends; its exit code, negative if a signal killed it."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     assert process.stdout is not None
     grace = GRACE_SECONDS["terminated"]
     try:

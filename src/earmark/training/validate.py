@@ -14,6 +14,7 @@ from earmark.catalog import Dataset
 from earmark.config import EvaluateConfig
 from earmark.features import patch_starts
 from earmark.metrics import one_best_accuracy, score
+from earmark.training.distributed import World, alone
 
 PATCHES_AT_ONCE = 128
 
@@ -25,10 +26,11 @@ class Validation:
         dataset: clips and frames; may have no validation part (``len`` is 0 then).
         config: distance between patches (the last ends with the clip), and how silent they may be.
         output: ``sigmoid`` or ``softmax``.
+        world: the processes that share the work, each whole clips.
     """
 
-    def __init__(self, dataset: Dataset, config: EvaluateConfig, output: str) -> None:
-        self.output = output
+    def __init__(self, dataset: Dataset, config: EvaluateConfig, output: str, world: World | None = None) -> None:
+        self.output, self.world = output, world or alone()
         clips = dataset.clips("validation")
         self.frames, self.y_NC = dataset.frames, dataset.targets("validation")
         self.single_label = dataset.single_label
@@ -45,6 +47,8 @@ class Validation:
             np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64) for parts in (rows, shards, owners)
         )
 
+        (self.mine_P,) = np.nonzero(self.clip_P * self.world.size // max(1, len(self)) == self.world.rank)
+
     def __len__(self) -> int:
         return len(self.y_NC)
 
@@ -55,11 +59,11 @@ class Validation:
         A clip's score is the mean of its patches' scores. ``accuracy`` is None where clips have several labels.
         """
         sum_NC = np.zeros(self.y_NC.shape, dtype=np.float64)
-        for start in range(0, len(self.row_P), PATCHES_AT_ONCE):
-            part = slice(start, start + PATCHES_AT_ONCE)
+        for start in range(0, len(self.mine_P), PATCHES_AT_ONCE):
+            part = self.mine_P[start : start + PATCHES_AT_ONCE]
             x_PTF = torch.from_numpy(self.frames.gather(self.shard_P[part], self.row_P[part]))
             np.add.at(sum_NC, self.clip_P[part], scores_of(predict(x_PTF), self.output).cpu().numpy())
-        scores_NC = sum_NC / np.bincount(self.clip_P, minlength=len(self))[:, None]
+        scores_NC = self.world.sum(sum_NC) / np.bincount(self.clip_P, minlength=len(self))[:, None]
         found = score(self.y_NC, scores_NC)
         accuracy = one_best_accuracy(self.y_NC, scores_NC) if self.single_label else None
         return {"accuracy": accuracy, "map": _known(found.map), "auc": _known(found.auc)}

@@ -1,11 +1,11 @@
 """The process that trains, ``python -m earmark.training.worker JOB.json``: started and resumed by a supervisor.
 
+Several of them, started by ``torchrun``, train together: the first alone writes results, curves and progress.
 SIGTERM and SIGINT let it finish its step and save. If its supervisor dies, it dies at once.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import statistics
@@ -22,39 +22,39 @@ from earmark.progress import Progress
 from earmark.store import Attempt, open_store
 from earmark.tracking import ChildRun, DatasetFacts, Tracker, flat
 from earmark.training.job import Job, Outcome
+from earmark.training.lifeline import die_with_parent
 from earmark.training.origin import lasting, origin
+from earmark.training.processes import memory_remedy
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from earmark.training.distributed import World
     from earmark.training.loop import Trainer
-
-PR_SET_PDEATHSIG = 1
+    from earmark.training.watch import Log
 
 
 def main(path: str) -> int:
     """Run a job; what came of it is in its outcome file."""
     job, supervisor = Job.read(Path(path))
-    die_with(supervisor)
+    die_with_parent(supervisor, between=0 if job.processes == 1 else 1)
     # Until there is something to save, Ctrl-C (which reaches the whole process group) ends it without a word.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     progress = Progress(f"train_model/{job.variant}")
-    progress.event("worker", pid=os.getpid())
-    outcome = run(job, progress)
-    outcome.write(job.outcome)
-    return 0 if outcome.status == "done" else outcome.exit_code
+    rank = int(os.environ["RANK"]) if job.processes > 1 else 0
+    progress.event("worker", pid=os.getpid(), rank=rank)
+    outcome = lead(job, progress) if rank == 0 else follow(job)
+    if outcome is None:
+        # What this process shares with those that are gone cannot be put away in order.
+        os._exit(1)
+    if rank == 0 or outcome.status == "failed":
+        outcome.write(job.outcome)
+    # Another code than 0 would have torchrun end the first worker, which may still be saving.
+    return outcome.exit_code if outcome.status == "failed" or job.processes == 1 else 0
 
 
-def die_with(supervisor: int) -> None:
-    """Have the kernel kill this process when its supervisor ends, however that happens, so that no orphan trains on."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != supervisor:
-        sys.exit(1)
-
-
-def run(job: Job, progress: Progress) -> Outcome:
-    """Train, and say how it ended."""
+def lead(job: Job, progress: Progress) -> Outcome | None:
+    """Train as the first worker, and say how it ended; None if only because another one went away."""
     config = job.config
     facts = {**job.dataset.facts["clips"], "labels": len(job.dataset.facts["labels"])}
     tracker = Tracker(job.run, DatasetFacts(job.dataset.digest, job.dataset.facts["data"], facts), progress)
@@ -62,37 +62,70 @@ def run(job: Job, progress: Progress) -> Outcome:
     try:
         outcome = _train(job, progress, tracked)
     except Exception as error:
-        outcome = _failure(error)
-        if outcome.status == "failed":
-            tracked.finish("FAILED", cause=outcome.cause)
-        return outcome
+        # A worker that fails says so before it goes.
+        failure = _failure(job, error)
+        told = failure or Outcome.read(job.outcome)
+        if told is not None and told.status == "failed":
+            tracked.finish("FAILED", cause=told.cause)
+        return failure
     final = {f"final/{name}": value for name, value in outcome.facts.items() if isinstance(value, int | float)}
     tracked.finish("FINISHED", final)
     return outcome
 
 
+def follow(job: Job) -> Outcome | None:
+    """Train as another worker than the first, which alone tells of it; None if only because one of them went away."""
+    quiet = Progress(f"train_model/{job.variant}", mode="off")
+    try:
+        world, dataset, attempt = _open(job)
+        trainer = _trainer(job, world, dataset, attempt, quiet, lambda _kind, _figures: None)
+        trainer.train()
+        world.leave()
+    except Exception as error:
+        return _failure(job, error)
+    return Outcome("done", exit_code=0)
+
+
 def _train(job: Job, progress: Progress, tracked: ChildRun) -> Outcome:
-    from earmark.training.checkpoint import Checkpoints
     from earmark.training.environment import environment
+
+    world, dataset, attempt = _open(job)
+    trainer = _trainer(job, world, dataset, attempt, progress, tracked.log)
+    tracked.tag({f"environment.{name}": value for name, value in environment(trainer.device).items()})
+    tracked.tag({"environment.processes": str(job.processes)})
+    network = trainer.train()
+    world.leave()
+    tracked.tag({"environment.precision": trainer.precision})
+    return _result(job, dataset, trainer, network, attempt)
+
+
+def _open(job: Job) -> tuple[World, Dataset, Attempt]:
+    """The other workers, the data, and where the result goes; too few GPUs are found before any data is opened."""
+    from earmark.training.distributed import alone, join
+
+    world = join() if job.processes > 1 else alone()
+    store = open_store(job.store)
+    return world, Dataset.open(store, job.dataset, job.patches), Attempt(store, "train_model", job.key)
+
+
+def _trainer(job: Job, world: World, dataset: Dataset, attempt: Attempt, progress: Progress, log: Log) -> Trainer:
+    """A trainer that finishes its step and saves when this process is told to stop."""
+    from earmark.training.checkpoint import Checkpoints
     from earmark.training.loop import Trainer
 
-    store = open_store(job.store)
-    dataset = Dataset.open(store, job.dataset, job.patches)
-    attempt = Attempt(store, "train_model", job.key)
     train = job.config.train
     told = origin(job.config, job.dataset.digest)
-    checkpoints = Checkpoints(store, attempt.folder, train.keep_checkpoints, progress.note, told, train.resume_from)
-    trainer = Trainer(dataset, job.config, checkpoints, progress, tracked.log)
-    tracked.tag({f"environment.{name}": value for name, value in environment(trainer.device).items()})
+    checkpoints = Checkpoints(
+        attempt.store, attempt.folder, train.keep_checkpoints, progress.note, told, train.resume_from
+    )
+    trainer = Trainer(dataset, job.config, checkpoints, progress, log, world)
 
     def stop(_signal: int, _frame: object) -> None:
         trainer.stop_requested = True
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    network = trainer.train()
-    tracked.tag({"environment.precision": trainer.precision})
-    return _result(job, dataset, trainer, network, attempt)
+    return trainer
 
 
 def _result(job: Job, dataset: Dataset, trainer: Trainer, network: nn.Module, attempt: Attempt) -> Outcome:
@@ -143,16 +176,20 @@ def _result(job: Job, dataset: Dataset, trainer: Trainer, network: nn.Module, at
     return Outcome("done", exit_code=0, digest=digest([weights.sha256, model.sha256]), files=files, facts=facts)
 
 
-def _failure(error: Exception) -> Outcome:
+def _failure(job: Job, error: Exception) -> Outcome | None:
+    from earmark.training.distributed import lost_peer
     from earmark.training.loop import Stopped
 
+    if lost_peer(error):
+        print(f"training worker {os.getpid()} lost another one: {error}".splitlines()[0], file=sys.stderr)
+        return None
     if isinstance(error, Stopped):
         return Outcome("stopped", str(error))
     if isinstance(error, EarmarkError):
         return Outcome("failed", str(error), error.exit_code)
     if _out_of_memory(error):
-        remedy = "lower train.batch_size or architecture.width, or give the step more memory"
-        return Outcome("failed", f"out of memory: {remedy}")
+        remedy = memory_remedy(job.config.train, job.processes)
+        return Outcome("failed", f"out of memory: {remedy}, or give the step more memory")
     traceback.print_exception(error)
     return Outcome("failed", f"{type(error).__name__}: {error}".splitlines()[0])
 
