@@ -70,6 +70,26 @@ def compare(
 
 
 @app.command()
+def lr_range(
+    data: Annotated[str, typer.Option(help="Folder or CSV, as of `earmark run compare`.")],
+    architecture: Annotated[str, typer.Option(help="The network to try.")] = "resnet50",
+    preset: Annotated[str, typer.Option(help="modern, quick or paper.")] = "modern",
+    seed: Annotated[int | None, typer.Option(help="Everything random is a function of this number.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file laid over the preset.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="One value, as in --set train.batch_size=32.")] = None,
+    work: Work = "work",
+    json: Json = False,
+) -> None:
+    """Find a learning rate: 100 steps on a fresh network while the rate rises from 1e-6 to 1; a table and a plot.
+
+    For example: earmark lr-range --data examples/esc10 --preset quick
+    """
+    from earmark.pipelines.lr_range import show_lr_range
+
+    show_lr_range(data, preset, architecture, _patch(config, set_ or [], {}, seed), work, json)
+
+
+@app.command()
 def report(
     run: Annotated[str, typer.Argument(help="A run's id, or its beginning; see `earmark runs`.")],
     output: Annotated[

@@ -4,8 +4,11 @@ import pytest
 import torch
 
 from earmark.errors import UserError
-from earmark.training import compiling
+from earmark.progress import Progress
+from earmark.training import compiling, loop
+from earmark.training.checkpoint import Checkpoints
 from earmark.training.compiling import EARNED_STEPS, compiles
+from earmark.training.loop import Stopped, Trainer
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -39,3 +42,25 @@ def test_without_a_working_compiler_on_is_refused_and_auto_goes_without(monkeypa
 
 def broken(*_):
     raise RuntimeError("no g++\nand more lines")
+
+
+def test_what_was_chosen_is_kept_for_the_resumed_run(material, tiny_config, monkeypatch):
+    config = tiny_config(architecture={"name": "fully_connected", "width": 0.05}, train={"steps": 4})
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: compiled.append(type(self).__name__))
+
+    class StopsAtOnce(Trainer):
+        def train_step(self, batch):
+            super().train_step(batch)
+            self.stop_requested = True
+
+    def trainer(kind):
+        checkpoints = Checkpoints(material.store, "results/train_model/k", 2, lambda text: None)
+        return kind(material.open(), config, checkpoints, Progress("t", mode="off"), lambda *row: None)
+
+    monkeypatch.setattr(loop, "compiles", lambda *_: (True, "compiled"))
+    with pytest.raises(Stopped):
+        trainer(StopsAtOnce).train()
+    monkeypatch.setattr(loop, "compiles", lambda *_: pytest.fail("chosen again"))
+    trainer(Trainer).train()
+    assert compiled == ["Network", "Network"]
