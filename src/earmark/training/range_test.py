@@ -1,6 +1,7 @@
 """Learning-rate range test: a fresh network trained for a moment while its rate rises from far too low to far too high.
 
-The rate to train with is where the loss falls fastest: below, steps are wasted; above, it soon rises instead.
+The rate to train with is in the middle of the fall: below, steps are wasted; above, the loss soon rises instead. The
+middle is where half of the fall is done, not where one step falls most: that is as often noise.
 """
 
 from __future__ import annotations
@@ -100,18 +101,19 @@ def smooth(losses: Sequence[float]) -> list[float]:
 
 
 def judge(rates: Sequence[float], losses: Sequence[float]) -> RangeTest:
-    """The rate at which the smoothed loss falls fastest, and what speaks for it."""
+    """The rate in the middle of the smoothed loss's fall, and what speaks for it."""
     smoothed = smooth(losses)
     suggested, reason = None, "the loss fell nowhere: the test says nothing of this network on these data"
     lowest = int(np.argmin(smoothed))
     # Noise alone moves the smoothed loss by about this much.
     spread = np.asarray(losses[: lowest + 1]) - smoothed[: lowest + 1]
     noise = float(np.std(spread)) / math.sqrt(2 * math.sqrt(math.pi) * SMOOTHED_STEPS)
-    if lowest > 1 and max(smoothed[:lowest]) - smoothed[lowest] > 3 * noise:
-        fall = np.diff(smoothed[: lowest + 1])
-        suggested = float(f"{rates[int(np.argmin(fall))]:.1e}")
+    before = float(np.median(smoothed[: lowest // 2 + 1]))
+    if before - smoothed[lowest] > 3 * noise:
+        middle = int(np.argmax(np.asarray(smoothed) <= (before + smoothed[lowest]) / 2))
+        suggested = float(f"{rates[middle]:.1e}")
         reason = (
-            f"the loss falls fastest there; it is lowest, {smoothed[lowest]:.3g}, at {rates[lowest]:.1e}, beyond which "
-            "it no longer falls"
+            f"the middle of the loss's fall from {before:.3g} to {smoothed[lowest]:.3g}, which it reaches at "
+            f"{rates[lowest]:.1e}"
         )
     return RangeTest(list(rates), list(losses), smoothed, suggested, reason)

@@ -18,10 +18,10 @@ def curve(best, noise=0.0):
 
 @pytest.mark.parametrize("best", [1e-4, 1e-3, 1e-2])
 @pytest.mark.parametrize("noise", [0.0, 0.05])
-def test_the_rate_at_which_the_loss_falls_fastest_is_suggested(best, noise):
+def test_the_rate_in_the_middle_of_the_fall_is_suggested(best, noise):
     found = judge(RATES, curve(best, noise))
     assert abs(np.log10(found.suggested / best)) < 0.35
-    assert "falls fastest" in found.reason
+    assert "the middle of the loss's fall from 2." in found.reason
 
 
 def test_where_the_loss_only_wavers_or_rises_nothing_is_suggested():
