@@ -48,7 +48,22 @@ def compare(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="One value, as in --set train.batch_size=32; can be repeated.")
     ] = None,
+    folds: Annotated[
+        str | None,
+        typer.Option(
+            help="Cross-validate, registering nothing: all, names of folds (1,2), or how many to make where the data "
+            "names none (5)."
+        ),
+    ] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(help="Repeat with this many seeds (3), or with these (3,4); pooled, registering nothing."),
+    ] = None,
     model: Annotated[str, typer.Option(help="Name of the registered model.")] = "earmark",
+    processes: Annotated[
+        int | None,
+        typer.Option(help="Processes that train a network together. [default: one a GPU]", min=1),
+    ] = None,
     work: Work = "work",
     json: Json = False,
 ) -> None:
@@ -58,15 +73,17 @@ def compare(
 
     For example: earmark run compare --data examples/esc10 --architectures resnet50,alexnet --steps 100
     """
-    from earmark.pipelines.commands import run_compare
+    from earmark.pipelines.commands import run_compare, run_crossval
 
     budget = {"steps": steps, "epochs": epochs, "minutes": minutes}
     local = resume_from is not None and "://" not in resume_from
     resume = str(Path(str(resume_from)).expanduser().absolute()) if local else resume_from
     patch = _patch(config, set_ or [], {**budget, "resume_from": resume}, seed)
-    run_compare(
-        data, preset, [name.strip() for name in architectures.split(",") if name.strip()], patch, model, work, json
-    )
+    names = [name.strip() for name in architectures.split(",") if name.strip()]
+    if folds is not None or seeds is not None:
+        run_crossval(data, preset, names, patch, folds, seeds, work, json, processes)
+    else:
+        run_compare(data, preset, names, patch, model, work, json, processes)
 
 
 @app.command()

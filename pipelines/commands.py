@@ -11,47 +11,102 @@ from typing import Any
 
 import typer
 
-from earmark.config import ARCHITECTURES, make_config
+from earmark.config import ARCHITECTURES, Experiment, make_config
 from earmark.errors import EarmarkError, UserError
+from earmark.pipelines.folds import Folds, choose_folds, crossval_request
 from earmark.pipelines.local import Place, open_place, run_pipeline
-from earmark.pipelines.runs import Run, find_run, list_runs, now, record, result_of, run_id
+from earmark.pipelines.pooled import POOLED_COLUMNS, pooled_notes, pooled_rows, pooled_title
+from earmark.pipelines.runs import Run, find_run, list_runs, networks_of, now, record, result_of, run_id
 from earmark.pipelines.settings import compare_request
 from earmark.pipelines.terminal import COMPARISON_COLUMNS, Terminal, comparison_rows, print_json, print_table
 from earmark.store import Store, open_store
 
 
 def run_compare(
-    data: str, preset: str, architectures: Sequence[str], patch: Mapping[str, Any], model: str, work: str, json: bool
+    data: str,
+    preset: str,
+    architectures: Sequence[str],
+    patch: Mapping[str, Any],
+    model: str,
+    work: str,
+    json: bool,
+    processes: int | None = None,
 ) -> None:
     """``earmark run compare``: run the graph here, then print the table and where the report is."""
     experiment = compare_request(preset, patch, architectures)
-    place = open_place(work)
+    _run("compare", data, experiment, model, work, processes, json)
+
+
+def run_crossval(
+    data: str,
+    preset: str,
+    architectures: Sequence[str],
+    patch: Mapping[str, Any],
+    folds: str | None,
+    seeds: str | None,
+    work: str,
+    json: bool,
+    processes: int | None = None,
+) -> None:
+    """``earmark run compare`` over folds or seeds: run the graph here, then print the pooled scores; no model is kept."""
+    chosen = choose_folds(folds, _absolute(data)) if folds is not None else Folds()
+    experiment = crossval_request(preset, patch, architectures, chosen, seeds)
+    _run("crossval", data, experiment, "", work, processes, json)
+
+
+def _run(
+    pipeline: str, data: str, experiment: Experiment, model: str, work: str, processes: int | None, json: bool
+) -> None:
+    """Run a pipeline over an experiment's variants, and print what came out, whether it succeeds or not."""
+    place = replace(open_place(work), processes=processes)
     store = _store(place)
+    show = _print_comparison if pipeline == "compare" else _print_pooled
     arguments: dict[str, Any] = {
-        "data": str(Path(data).expanduser().absolute()) if "://" not in data else data,
+        "data": _absolute(data),
         "experiment": experiment.to_json(),
         "variants": [variant.name for variant in experiment.variants],
-        "model": model,
+        **({"model": model} if model else {}),
     }
-    name = run_id("compare", arguments)
-    run = Run(name, "compare", arguments["data"], model, preset, tuple(arguments["variants"]), now())
+    name = run_id(pipeline, arguments)
+    preset = experiment.base.preset
+    run = Run(name, pipeline, arguments["data"], model, preset, tuple(arguments["variants"]), now())
     record(store, run)
     terminal = Terminal()
-    terminal.console.print(f"run {name}: {len(run.variants)} networks on {data}, preset {preset}")
+    what = "networks" if pipeline == "compare" else "models (networks × folds × seeds)"
+    terminal.console.print(f"run {name}: {len(run.variants)} {what} on {data}, preset {preset}")
     try:
-        run_pipeline(place, "compare", name, {**arguments, "run": name}, terminal)
+        run_pipeline(place, pipeline, name, {**arguments, "run": name}, terminal)
     except KeyboardInterrupt:
         record(store, replace(run, finished=now(), state="stopped"))
         terminal.console.print("stopped; finished steps and checkpoints are kept: the same command goes on from there")
         raise typer.Exit(130) from None
     except EarmarkError:
         record(store, replace(run, finished=now(), state="failed"))
-        _print_comparison(place, store, name, json)
+        show(place, store, name, json)
         raise
     record(store, replace(run, finished=now(), state="succeeded"))
     if terminal.done and len(terminal.reused) == len(terminal.done):
         terminal.console.print("every step was done already: nothing was computed")
-    _print_comparison(place, store, name, json)
+    show(place, store, name, json)
+
+
+def _absolute(data: str) -> str:
+    return str(Path(data).expanduser().absolute()) if "://" not in data else data
+
+
+def _print_pooled(place: Place, store: Store, run: str, json: bool) -> None:
+    """The pooled scores of a cross-validation, as far as it got."""
+    pooled = result_of(store, run, "pool_models")
+    if pooled is None:
+        return
+    report = _report_file(place, store, run, None)
+    if json:
+        print_json({**pooled.facts, "run": run, "report": str(report)})
+        return
+    print_table(pooled_title(pooled.facts), POOLED_COLUMNS, pooled_rows(pooled.facts))
+    for line in pooled_notes(pooled.facts):
+        print(line)
+    print(f"report: {report}")
 
 
 def _print_comparison(place: Place, store: Store, run: str, json: bool) -> None:
@@ -82,13 +137,14 @@ def write_report(run: str, output: Path | None, work: str) -> Path:
 
 
 def _report_file(place: Place, store: Store, run: str, output: Path | None) -> Path:
-    comparison = result_of(store, run, "compare_models")
-    if comparison is None:
+    found = (result_of(store, run, step) for step in ("compare_models", "pool_models"))
+    told = next((manifest for manifest in found if manifest is not None), None)
+    if told is None:
         raise UserError(f"run {run} has no report yet: its command, given again, goes on with it")
     path = output or place.work / "reports" / f"{run}.html"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(comparison.files["report.html"].read(store))
+        path.write_bytes(told.files["report.html"].read(store))
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}; choose another place with --output") from None
     return path
@@ -100,7 +156,7 @@ def show_runs(work: str, json: bool) -> None:
     if json:
         print_json([asdict(run) for run in found])
         return
-    rows = [[r.run, r.state, r.started, r.preset, ", ".join(r.variants), r.data] for r in found]
+    rows = [[r.run, r.state, r.started, r.preset, networks_of(r), r.data] for r in found]
     print_table(f"{len(rows)} runs", ("run", "state", "started", "preset", "networks", "data"), rows, left=6)
 
 

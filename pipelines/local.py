@@ -43,6 +43,8 @@ class Place:
     """Where a local run keeps things: one work folder."""
 
     work: Path
+    processes: int | None = None
+    """How many train a network together, where the command says so."""
 
     def environment(self) -> dict[str, str]:
         """The environment of the run's children. Servers named in the environment win over the work folder."""
@@ -51,6 +53,8 @@ class Place:
             "MLFLOW_TRACKING_URI": f"sqlite:///{self.work / 'mlflow.db'}",
         }
         chosen = {name: os.environ.get(name) or value for name, value in local.items()}
+        if self.processes is not None:
+            chosen["EARMARK_PROCESSES"] = str(self.processes)
         return {
             **os.environ,
             **chosen,

@@ -56,6 +56,7 @@ def collect(trainer: Trainer) -> Checkpoint:
         "precision": trainer.precision,
         "compiled": trainer.compiled,
         "threads": torch.get_num_threads(),
+        "processes": trainer.world.size,
         "best": trainer.best.point if trainer.best else None,
         **trainer.watch.state(),
     }
@@ -79,8 +80,10 @@ def restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
     trainer.seconds, trainer.precision = meta["seconds"], meta["precision"]
     trainer.compiled = meta["compiled"]
     trainer.best = Best(meta["best"], part("best")) if meta["best"] else None
-    # Sums are split among threads: another number of them would round otherwise.
-    torch.set_num_threads(meta["threads"])
+    # Sums are split among threads: another number of them would round otherwise. So does another number of processes,
+    # which have their own share of the cores.
+    if meta.get("processes", 1) == trainer.world.size:
+        torch.set_num_threads(meta["threads"])
     trainer.watch.restore(meta)
 
 

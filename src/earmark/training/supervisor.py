@@ -19,12 +19,12 @@ from pathlib import Path
 from earmark.errors import EarmarkError
 from earmark.progress import Progress
 from earmark.training.job import Job, Outcome
-from earmark.training.processes import check_batch, memory_remedy, wanted_processes
+from earmark.training.processes import GPUS, check_batch, memory_remedy, visible_gpus, wanted_processes
 
 # Ctrl-C must be over in a second; a pod that is told to stop has 30 of them.
 GRACE_SECONDS = {"interrupted": 0.7, "terminated": 25.0}
 SHUTDOWN_SECONDS = 20
-"""What ``torchrun`` leaves the other workers when one has failed."""
+"""What ``torchrun`` leaves the workers when it is told to end; less than it is left itself."""
 
 
 def supervise(job: Job, progress: Progress) -> tuple[Outcome, int]:
@@ -59,7 +59,7 @@ def supervise(job: Job, progress: Progress) -> tuple[Outcome, int]:
             if restarts < most:
                 progress.note(f"{who} was {how}; starting it again from its last checkpoint")
     raise EarmarkError(
-        f"{who} was {how} {most + 1} times (if nobody did it, memory ran out: "
+        f"{who} was {how} {most + 1} times (if nobody did it and no cause is told above, memory ran out: "
         f"{memory_remedy(job.config.train, processes)}, or give the step more); "
         "run the same command again to go on from its last checkpoint"
     )
@@ -71,8 +71,7 @@ def _command(job: Path, processes: int) -> list[str]:
     if processes == 1:
         return [sys.executable, *worker]
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1", "--max-restarts", "0"]
-    torchrun += ["--nproc-per-node", str(processes), "--shutdown-timeout", str(SHUTDOWN_SECONDS)]
-    torchrun += ["--log-dir", str(job.parent / "torchrun")]
+    torchrun += ["--nproc-per-node", str(processes), "--log-dir", str(job.parent / "torchrun")]
     return [sys.executable, "-m", "earmark.training.lifeline", str(os.getpid()), *torchrun, *worker]
 
 
@@ -80,6 +79,10 @@ def _environment(processes: int) -> dict[str, str]:
     """The workers' environment: progress as JSON; several share the cores and talk over this machine's loopback."""
     environment = {**os.environ, "EARMARK_PROGRESS": "json"}
     if processes > 1:
+        if gpus := visible_gpus():
+            # A torch that cannot use them must not train on the CPU instead.
+            environment.setdefault(GPUS, str(gpus))
+        environment.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(SHUTDOWN_SECONDS))
         environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
         if sys.platform == "linux":
             environment.setdefault("GLOO_SOCKET_IFNAME", "lo")
