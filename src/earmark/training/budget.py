@@ -42,6 +42,7 @@ def measured_steps(trainer: Trainer) -> int:
     """
     train, started = trainer.config.train, time.perf_counter()
     assert train.minutes is not None
+    trainer.watch.begin(ANY_STEPS)
     before, trainer.steps = collect(trainer), ANY_STEPS
     ahead = Ahead(trainer.batches, pin=trainer.device.type == "cuda")
     steps_from = started

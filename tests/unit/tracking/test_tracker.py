@@ -55,6 +55,19 @@ def test_a_finished_run_has_every_point_its_parameters_and_its_dataset(mlflow_db
     assert told.getvalue() == ""
 
 
+def test_tags_are_those_of_the_latest_attempt(mlflow_db, tracker):
+    first = child(tracker)
+    first.tag({"environment.device": "cpu", "environment.threads": "2"})
+    first.finish("FAILED", cause="out of memory")
+    again = child(tracker)
+    again.tag({"environment.device": "H100"})
+    again.tag({"environment.precision": "bf16"})
+    again.finish()
+    tags = the_run(connect()).data.tags
+    told = {name: value for name, value in tags.items() if name.startswith("environment.")}
+    assert told == {"environment.device": "H100", "environment.threads": "2", "environment.precision": "bf16"}
+
+
 def test_a_retried_step_goes_on_with_its_run_and_repeats_no_point(mlflow_db, tracker):
     first = child(tracker)
     for step in (10, 20):

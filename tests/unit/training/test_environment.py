@@ -1,11 +1,16 @@
 """Deterministic mode, and what a run's record says of its machine."""
 
 import platform
+import signal
 
 import pytest
 import torch
 
+from earmark.progress import Progress
+from earmark.tracking import RunContext
+from earmark.training import training_key, worker
 from earmark.training.environment import environment, make_deterministic
+from earmark.training.job import Job
 
 
 @pytest.fixture(autouse=True)
@@ -34,10 +39,38 @@ def test_the_mode_ends_with_the_next_run_that_does_not_ask_for_it(new_trainer, t
     assert not torch.are_deterministic_algorithms_enabled()
 
 
+class Record:
+    """A run's record that keeps what it is told."""
+
+    def __init__(self):
+        self.tags = {}
+
+    def tag(self, tags):
+        self.tags |= tags
+
+    def log(self, part, row):
+        pass
+
+
+def test_a_worker_records_environment_processes_and_precision(material, tiny_config, tmp_path):
+    config = tiny_config(architecture={"name": "fully_connected", "width": 0.05}, train={"steps": 2})
+    key, context = training_key(material.dataset, config), RunContext("r", "p")
+    job = Job(material.store.uri, material.dataset, material.patches, "v", config, key, context, tmp_path / "outcome")
+    record = Record()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        worker._train(job, Progress("t", mode="off"), record)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    told = {f"environment.{name}": value for name, value in environment(torch.device("cpu")).items()}
+    assert record.tags == {**told, "environment.processes": "1", "environment.precision": "fp32"}
+
+
 def test_the_environment_names_versions_and_machine():
     told = environment(torch.device("cpu"))
     assert told["torch"] == torch.__version__
     assert told["python"] == platform.python_version()
-    assert (told["device"], told["processes"]) == ("cpu", "1")
+    assert told["device"] == "cpu"
     assert told["threads"] == str(torch.get_num_threads())
     assert all(told.values())

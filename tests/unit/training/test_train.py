@@ -123,13 +123,15 @@ def test_the_result_says_what_was_trained_and_is_made_once(undisturbed, context,
     assert (facts["patches_seen"], facts["precision"], facts["restarts"]) == (480, "fp32", 0)
     assert facts["weights"] == sum(w.size for name, w in weights.items() if w.ndim > 1)
     assert facts["validation"] == curves["validation"][-1]
+    assert (facts["select"], facts["selected_step"]) == ("last", 60)
+    assert facts["best_step"] in (30, 60)
     again = train(material, config, context, Watcher(lambda *a: pytest.fail("trained again")))
     assert again.reused
     assert again == made
 
 
 def test_how_a_run_is_looked_after_does_not_change_its_key(shared_material, tiny_config):
-    plain, careful = tiny_config(), tiny_config(train={"max_restarts": 9, "checkpoint_every_seconds": 1.0})
+    plain, careful = tiny_config(), tiny_config(train={"max_restarts": 9, "resume_from": "elsewhere"})
     assert training_key(shared_material.dataset, plain) == training_key(shared_material.dataset, careful)
     assert training_key(shared_material.dataset, plain) != training_key(shared_material.dataset, tiny_config(seed=1))
 
