@@ -11,9 +11,9 @@ from torch import nn
 
 PROBE_BATCHES = (1, 4, 16, 32)
 """Sizes to measure with, as far as time allows: the larger, the more like a real step."""
-PROBE_SECONDS = 2.0
-"""For each precision; a single smallest step may take longer on a very slow machine."""
-REPEATS = 2
+PROBE_SECONDS = 3.2
+"""For both precisions together; the last steps may overrun it, on a very slow machine also the first."""
+REPEATS = 3
 NEEDED_GAIN = 1.1
 """bf16 must be this many times as fast: below, its coarser arithmetic is not worth it."""
 HOPELESS = 3.0
@@ -31,14 +31,25 @@ def faster_precision(network: nn.Module, device: torch.device, step: Callable[[n
     Batches grow until bf16 is settled to be hopeless or the time is up; the largest measured decides.
     """
     trial = copy.deepcopy(network)
-    started, fp32, bf16 = time.perf_counter(), 0.0, 0.0
-    for index, size in enumerate(PROBE_BATCHES):
-        fp32, bf16 = (min(_timed(trial, p, size, device, step) for _ in range(REPEATS)) for p in ("fp32", "bf16"))
-        if bf16 > HOPELESS * fp32 or index + 1 == len(PROBE_BATCHES):
+    started = time.perf_counter()
+
+    def both(size: int) -> tuple[float, float]:
+        return _timed(trial, "fp32", size, device, step), _timed(trial, "bf16", size, device, step)
+
+    def time_for(seconds: float) -> bool:
+        return time.perf_counter() - started + seconds <= PROBE_SECONDS
+
+    for size, larger in zip(PROBE_BATCHES, (*PROBE_BATCHES[1:], None), strict=True):
+        fp32, bf16 = both(size)
+        if bf16 > HOPELESS * fp32:  # or only its first step, which sets up kernels
+            fp32, bf16 = map(min, zip((fp32, bf16), both(size), strict=True))
+        # Part of a step's time does not grow with the batch: a half of what would be in proportion is expected.
+        grows = larger is not None and time_for(larger / size / 2 * (fp32 + bf16))
+        if bf16 > HOPELESS * fp32 or not grows:
             break
-        growth = PROBE_BATCHES[index + 1] / size
-        if time.perf_counter() - started + REPEATS * growth * (fp32 + bf16) > 2 * PROBE_SECONDS:
-            break
+    for _ in range(REPEATS - 1):
+        if time_for(fp32 + bf16):
+            fp32, bf16 = map(min, zip((fp32, bf16), both(size), strict=True))
     return "bf16" if bf16 * NEEDED_GAIN < fp32 else "fp32"
 
 

@@ -35,7 +35,7 @@ def machine(monkeypatch):
 def test_the_faster_precision_is_found_within_its_time(machine, per_patch):
     for bf16, expected in ((0.5, "bf16"), (0.95, "fp32"), (2.0, "fp32")):
         assert machine.choose(per_patch, per_patch * bf16) == expected
-        assert sum(machine.spent.values()) <= 4.0
+        assert sum(machine.spent.values()) <= 6.0
 
 
 def test_fast_machines_are_measured_with_a_batch_like_the_real_one(machine):
@@ -46,4 +46,5 @@ def test_fast_machines_are_measured_with_a_batch_like_the_real_one(machine):
 
 def test_without_hardware_for_bf16_the_smallest_batch_settles_it(machine):
     assert machine.choose(0.1, 4.0) == "fp32"
-    assert machine.sizes == [1, 1, 1, 1]
+    assert set(machine.sizes) == {1}
+    assert machine.spent["bf16"] <= 8.0
