@@ -48,7 +48,7 @@ def run_crossval(
     json: bool,
     processes: int | None = None,
 ) -> None:
-    """``earmark run compare`` over folds or seeds: run the graph here, then print the pooled scores; no model is kept."""
+    """``earmark run compare`` over folds or seeds: run the graph here, then print the pooled scores."""
     chosen = choose_folds(folds, _absolute(data)) if folds is not None else Folds()
     experiment = crossval_request(preset, patch, architectures, chosen, seeds)
     _run("crossval", data, experiment, "", work, processes, json)

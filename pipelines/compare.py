@@ -5,13 +5,10 @@ from typing import List  # noqa: UP035  (KFP reads the annotation and knows typi
 from kfp import dsl
 
 from earmark.components.assemble_dataset import assemble_dataset
-from earmark.components.build_catalog import build_catalog
 from earmark.components.compare_models import compare_models
-from earmark.components.evaluate_model import evaluate_model
-from earmark.components.extract_features import extract_features
 from earmark.components.register_model import register_model
-from earmark.components.train_model import train_model
 from earmark.pipelines.placement import place
+from earmark.pipelines.steps import find_patches, train_and_score
 
 
 @dsl.pipeline(name="compare", description="Networks compared on one dataset, from clips to a registered model")
@@ -25,30 +22,19 @@ def compare(data: str, experiment: str, variants: List[str], model: str, run: st
         model: name of the registered model.
         run: id that groups this run's results and MLflow runs.
     """
-    catalog = place(build_catalog(data=data, experiment=experiment, run=run)).outputs["catalog"]
-    patches = place(extract_features(catalog=catalog, experiment=experiment, run=run)).outputs["patches"]
+    catalog, patches = find_patches(data, experiment, run)
     dataset = place(assemble_dataset(catalog=catalog, patches=patches, experiment=experiment, run=run)).outputs[
         "dataset"
     ]
 
     with dsl.ParallelFor(variants, parallelism=1) as variant:
-        trained = place(train_model(dataset=dataset, patches=patches, experiment=experiment, variant=variant, run=run))
-        scored = place(
-            evaluate_model(
-                checkpoint=trained.outputs["checkpoint"],
-                dataset=dataset,
-                patches=patches,
-                experiment=experiment,
-                variant=variant,
-                run=run,
-            )
-        )
+        made = train_and_score(dataset, patches, experiment, variant, run)
 
     # Each use collects anew: the compiler changes a Collected object when it first meets it.
     compared = place(
         compare_models(
-            metrics=dsl.Collected(scored.outputs["metrics"]),
-            checkpoints=dsl.Collected(trained.outputs["checkpoint"]),
+            metrics=dsl.Collected(made.metrics),
+            checkpoints=dsl.Collected(made.checkpoint),
             catalog=catalog,
             patches=patches,
             dataset=dataset,
@@ -59,8 +45,8 @@ def compare(data: str, experiment: str, variants: List[str], model: str, run: st
     place(
         register_model(
             comparison=compared.outputs["comparison"],
-            checkpoints=dsl.Collected(trained.outputs["checkpoint"]),
-            metrics=dsl.Collected(scored.outputs["metrics"]),
+            checkpoints=dsl.Collected(made.checkpoint),
+            metrics=dsl.Collected(made.metrics),
             model=model,
             run=run,
         )

@@ -20,8 +20,9 @@ def main() -> int:
     from kfp import local
 
     from earmark.pipelines.compare import compare
+    from earmark.pipelines.crossval import crossval
 
-    pipelines = {"compare": compare}
+    pipelines = {"compare": compare, "crossval": crossval}
     artifacts = Path(request["artifacts"])
     shutil.rmtree(artifacts, ignore_errors=True)
     local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(artifacts), raise_on_error=True)

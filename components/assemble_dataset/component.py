@@ -12,6 +12,7 @@ def assemble_dataset(
     experiment: str,
     run: str,
     dataset: dsl.Output[dsl.Artifact],
+    variant: str = "",
 ) -> None:
     """Judge the catalog's claims by what decoding found; cut the splits.
 
@@ -20,11 +21,12 @@ def assemble_dataset(
         patches: what decoding found.
         experiment: the experiment as JSON.
         run: the run's id.
-        dataset: clips with rows, labels and split, and the findings.
+        dataset: clips with rows, labels and split, and the findings; or the cause why a variant has none.
+        variant: whose dataset it is, where variants differ in their data; empty where all share it.
     """
     from earmark.components.adapter import step
 
-    with step("assemble_dataset", run) as s:
+    with step("assemble_dataset", run, variant or None, failure=dataset if variant else None) as s:
         from earmark.catalog import assemble_dataset
 
         config = s.config(experiment)

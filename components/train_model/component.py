@@ -34,7 +34,8 @@ def train_model(
         from earmark.tracking import RunContext
         from earmark.training import train_model
 
-        context = RunContext(run=run, pipeline="compare")
+        # A run's id begins with the name of its pipeline.
+        context = RunContext(run=run, pipeline=run.partition("-")[0])
         inputs = s.read(dataset), s.read(patches)
         config = s.config(experiment)
         with TemporaryDirectory() as folder:

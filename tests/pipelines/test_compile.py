@@ -8,9 +8,11 @@ import yaml
 from kfp import compiler
 
 from earmark.pipelines.compare import compare
+from earmark.pipelines.crossval import crossval
 
 GOLDEN = Path(__file__).parent / "golden"
-PIPELINES = {"compare": compare}
+PIPELINES = {"compare": compare, "crossval": crossval}
+STEPS = {"compare": 7, "crossval": 6}
 
 
 @pytest.fixture(scope="module", params=sorted(PIPELINES))
@@ -47,9 +49,9 @@ def test_nothing_is_installed_when_a_step_starts(compiled):
     assert "pip install" not in compiled[1]
 
 
-def test_every_step_states_its_image(spec):
+def test_every_step_states_its_image(compiled, spec):
     executors = spec["deploymentSpec"]["executors"]
-    assert len(executors) == 7
+    assert len(executors) == STEPS[compiled[0]]
     for name, executor in executors.items():
         assert re.match(r"\S+/\S+:\S+$", executor["container"]["image"]), name
     train = {n for n, e in executors.items() if "-train:" in e["container"]["image"]}
@@ -76,9 +78,9 @@ def test_no_group_reads_an_input_that_it_does_not_declare(spec):
                     )
 
 
-def test_kubeflows_cache_is_off_and_retries_are_set_on_every_task(spec):
+def test_kubeflows_cache_is_off_and_retries_are_set_on_every_task(compiled, spec):
     tasks = [(n, t) for _, g in groups(spec) for n, t in g["dag"]["tasks"].items() if not n.startswith("for-loop")]
-    assert len(tasks) == 7
+    assert len(tasks) == STEPS[compiled[0]]
     for name, task in tasks:
         assert task["cachingOptions"] == {}, name
         assert task["retryPolicy"]["maxRetryCount"] >= 1, name

@@ -7,17 +7,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from earmark.evaluation.compare import compare_models
+    from earmark.evaluation.crossval import check_none_failed, pool_models
     from earmark.evaluation.evaluate import evaluate_model
     from earmark.evaluation.model import ClipScores, Model, load_model, score_clip
 
-__all__ = ["ClipScores", "Model", "compare_models", "evaluate_model", "load_model", "score_clip"]
+__all__ = [
+    "ClipScores",
+    "Model",
+    "check_none_failed",
+    "compare_models",
+    "evaluate_model",
+    "load_model",
+    "pool_models",
+    "score_clip",
+]
 
 _MODULES = {
     "ClipScores": "model",
     "Model": "model",
+    "check_none_failed": "crossval",
     "compare_models": "compare",
     "evaluate_model": "evaluate",
     "load_model": "model",
+    "pool_models": "crossval",
     "score_clip": "model",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,7 +51,9 @@ def evaluate_model(
         _check_fit(model, opened, checkpoint)
         _evaluate(attempt, model, opened, checkpoint, dataset, patches, config, progress)
 
-    return once(store, STEP, key, work)
+    # The same evaluation may have been done under another variant's name.
+    made = once(store, STEP, key, work)
+    return replace(made, facts={**made.facts, "variant": checkpoint.facts["variant"]})
 
 
 def _evaluate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from earmark.architectures import complete_options
@@ -63,7 +64,9 @@ def train_model(
         attempt.digest = outcome.digest
         attempt.facts = {**outcome.facts, "restarts": restarts}
 
-    return once(store, STEP, key, work)
+    # The same training may have been done under another variant's name.
+    made = once(store, STEP, key, work)
+    return replace(made, facts={**made.facts, "variant": variant})
 
 
 def training_key(dataset: Manifest, config: Config) -> str:

@@ -15,8 +15,9 @@ LABELS = ["bark", "meow", "rain"]
 
 
 @st.composite
-def single_label(draw, sizes=st.integers(1, 5)):
+def single_label(draw, sizes=None):
     """Clips as (group, [label]): five to twelve groups a label."""
+    sizes = st.integers(1, 5) if sizes is None else sizes
     clips = []
     for label in range(len(LABELS)):
         for group in draw(st.sets(st.integers(0, 10_000), min_size=5, max_size=12)):

@@ -1,0 +1,48 @@
+"""What the graphs over variants share: clips to patches once, and a variant from its dataset to its scores."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from earmark.components.build_catalog import build_catalog
+from earmark.components.evaluate_model import evaluate_model
+from earmark.components.extract_features import extract_features
+from earmark.components.train_model import train_model
+from earmark.pipelines.placement import place
+
+
+class Found(NamedTuple):
+    """Channels of the catalog and the patches."""
+
+    catalog: Any
+    patches: Any
+
+
+class Variant(NamedTuple):
+    """Channels of what became of a variant."""
+
+    checkpoint: Any
+    metrics: Any
+
+
+def find_patches(data: Any, experiment: Any, run: Any) -> Found:
+    """Clips to patches, within a pipeline."""
+    catalog = place(build_catalog(data=data, experiment=experiment, run=run)).outputs["catalog"]
+    patches = place(extract_features(catalog=catalog, experiment=experiment, run=run)).outputs["patches"]
+    return Found(catalog, patches)
+
+
+def train_and_score(dataset: Any, patches: Any, experiment: Any, variant: Any, run: Any) -> Variant:
+    """A variant trained and scored, within a loop over variants."""
+    trained = place(train_model(dataset=dataset, patches=patches, experiment=experiment, variant=variant, run=run))
+    scored = place(
+        evaluate_model(
+            checkpoint=trained.outputs["checkpoint"],
+            dataset=dataset,
+            patches=patches,
+            experiment=experiment,
+            variant=variant,
+            run=run,
+        )
+    )
+    return Variant(trained.outputs["checkpoint"], scored.outputs["metrics"])
