@@ -9,6 +9,7 @@ for a GPU.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -62,8 +63,10 @@ class World:
         from torch.nn.parallel import DistributedDataParallel
 
         if self.device.type == "cuda":
-            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
-        with _peers():
+            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+        with _peers(), warnings.catch_warnings():
+            # The name that newer versions of torch prefer is unknown to older ones.
+            warnings.simplefilter("ignore", FutureWarning)
             return DistributedDataParallel(
                 network,
                 device_ids=[self.device] if self.device.type == "cuda" else None,
@@ -86,9 +89,8 @@ class World:
         buffers = [buffer for buffer in network.buffers() if buffer.is_floating_point()]
         if buffers:
             joined = torch.cat([buffer.flatten() for buffer in buffers])
-            torch._foreach_copy_(
-                [b.view(-1) for b in buffers], list(self.mean(joined).split([b.numel() for b in buffers]))
-            )
+            parts = torch.split(self.mean(joined), [buffer.numel() for buffer in buffers])
+            torch._foreach_copy_([buffer.view(-1) for buffer in buffers], list(parts))
 
     def any(self, flag: bool) -> bool:
         """Whether the flag is set in any process."""
@@ -148,6 +150,7 @@ def join() -> World:
     with _peers():
         torch.distributed.init_process_group("nccl" if gpus else "gloo", timeout=PATIENCE)
         words = torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
+    assert isinstance(words, torch.distributed.ProcessGroup)
     return World(rank, size, device, words)
 
 
