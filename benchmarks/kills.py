@@ -53,6 +53,7 @@ class Run:
     kills: list[Kill] = field(default_factory=list)
     sha256: str = ""
     left_behind: list[int] = field(default_factory=list)
+    output: list[str] = field(default_factory=list)
 
 
 def prepare(folder: Path) -> dict[str, str]:
@@ -93,9 +94,9 @@ def train(run: Run, job: dict[str, Any]) -> Run:
         ) as process:
             seen = follow(run, coming, process)
         # The pipe has ended, so nobody holds it any more.
-        run.left_behind += [pid for pid in seen if Path(f"/proc/{pid}").exists()]
+        run.left_behind += [pid for pid in seen if lives(pid)]
         if not run.sha256 and len(coming) == before:
-            sys.exit(f"training ended with {process.returncode} though nobody killed it")
+            sys.exit(f"{''.join(run.output[-30:])}training ended with {process.returncode} though nobody killed it")
     return run
 
 
@@ -103,8 +104,7 @@ def follow(run: Run, coming: list[Kill], process: subprocess.Popen[str]) -> set[
     """Read a supervisor's lines to their end and kill where a step is reached; the workers' process ids."""
     workers: dict[int, int] = {}
     seen: set[int] = set()
-    last: list[str] = []
-    for told in events(process, last):
+    for told in events(run, process):
         if told["earmark"] == "worker":
             workers[told["rank"]] = told["pid"]
             seen.add(told["pid"])
@@ -114,25 +114,27 @@ def follow(run: Run, coming: list[Kill], process: subprocess.Popen[str]) -> set[
             for kill in run.kills:
                 if kill.at and kill.resumed is None:
                     kill.resumed = int(told["message"].split("step ")[1].split()[0])
-        elif told["earmark"] == "progress" and coming and told["done"] >= coming[0].step:
-            # Lines from before the last kill still come; the next one waits until all work again.
-            if len(workers) == run.processes:
-                kill = coming.pop(0)
-                kill.at = told["done"]
-                os.kill(victim(kill.victim, workers, process.pid), kill.how)
-                workers.clear()
-    if not run.sha256 and "supervisor" not in {kill.victim for kill in run.kills if kill.at}:
-        print("".join(last[-20:]), file=sys.stderr)
+        # Lines from before the last kill still come; the next one waits until all work again.
+        elif coming and len(workers) == run.processes and told.get("done", 0) >= coming[0].step:
+            kill = coming.pop(0)
+            kill.at = told["done"]
+            os.kill(victim(kill.victim, workers, process.pid), kill.how)
+            workers.clear()
     return seen
 
 
-def events(process: subprocess.Popen[str], last: list[str]) -> Iterator[dict[str, Any]]:
+def events(run: Run, process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith('{"earmark"'):
             yield json.loads(line)
         else:
-            last.append(line)
+            run.output.append(line)
+
+
+def lives(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def victim(name: str, workers: dict[int, int], supervisor: int) -> int:
@@ -192,9 +194,8 @@ def main() -> int:
             same = run.sha256 == expected.sha256
             good = good and same and fired == count and not run.left_behind
             verdict = "identical" if same else f"DIFFERENT ({run.sha256[:12]} and {expected.sha256[:12]})"
-            print(
-                f"{processes} process(es): {fired} kills, weights {verdict}, left behind: {run.left_behind or 'none'}"
-            )
+            left = run.left_behind or "none"
+            print(f"{processes} process(es): {fired} kills, weights {verdict}, left behind: {left}", flush=True)
     return 0 if good else 1
 
 
