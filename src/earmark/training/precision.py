@@ -11,8 +11,8 @@ from torch import nn
 
 PROBE_BATCHES = (1, 4, 16, 32)
 """Sizes to measure with, as far as time allows: the larger, the more like a real step."""
-PROBE_SECONDS = 3.2
-"""For both precisions together; the last steps may overrun it, on a very slow machine also the first."""
+PROBE_SECONDS = 4.0
+"""For both precisions together, of all cores; the last steps may overrun it, on a very slow machine also the first."""
 REPEATS = 3
 NEEDED_GAIN = 1.1
 """bf16 must be this many times as fast: below, its coarser arithmetic is not worth it."""
@@ -31,13 +31,13 @@ def faster_precision(network: nn.Module, device: torch.device, step: Callable[[n
     Batches grow until bf16 is settled to be hopeless or the time is up; the largest measured decides.
     """
     trial = copy.deepcopy(network)
-    started = time.perf_counter()
+    started = _clock(device)
 
     def both(size: int) -> tuple[float, float]:
         return _timed(trial, "fp32", size, device, step), _timed(trial, "bf16", size, device, step)
 
     def time_for(seconds: float) -> bool:
-        return time.perf_counter() - started + seconds <= PROBE_SECONDS
+        return _clock(device) - started + seconds <= PROBE_SECONDS
 
     for size, larger in zip(PROBE_BATCHES, (*PROBE_BATCHES[1:], None), strict=True):
         fp32, bf16 = both(size)
@@ -56,8 +56,13 @@ def faster_precision(network: nn.Module, device: torch.device, step: Callable[[n
 def _timed(
     network: nn.Module, precision: str, size: int, device: torch.device, step: Callable[[nn.Module, str, int], None]
 ) -> float:
-    started = time.perf_counter()
+    started = _clock(device)
     step(network, precision, size)
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return time.perf_counter() - started
+    return _clock(device) - started
+
+
+def _clock(device: torch.device) -> float:
+    """Seconds: on a CPU those that this process computed, so that other work on the cores does not decide."""
+    return time.perf_counter() if device.type == "cuda" else time.process_time()
