@@ -12,15 +12,15 @@ from earmark.catalog.content import column
 from earmark.config import Experiment, digest, result_key
 from earmark.errors import EarmarkError, UserError
 from earmark.evaluation.members import (
+    ClipTable,
     Member,
-    TestScores,
-    TestSet,
+    Tested,
     choose,
     members_of,
     passes_of,
     read_scores,
     stack,
-    test_set,
+    unite,
 )
 from earmark.evaluation.pool import Pooled, Summary, pool
 from earmark.evaluation.ranking import COSTS, standing
@@ -74,15 +74,40 @@ def pool_models(
     ]
 
     def work(attempt: Attempt) -> None:
-        from earmark.evaluation.report.folds import render_folds
-
         facts, tables = _pooled(store, members, scored, trained, dataset, experiment)
         attempt.facts = {"run": run, **facts, "failures": failures}
-        attempt.put("report.html", render_folds(attempt.facts, tables, experiment).encode())
+        attempt.put("report.html", _page(attempt.facts, tables, experiment).encode())
         attempt.put_json("pooled.json", {"schema_version": 1, **attempt.facts, "tables": tables})
         progress.note(f"{len(scored)} of {len(members)} models pooled")
 
     return once(store, STEP, result_key(STEP, EPOCH, inputs), work)
+
+
+def _page(facts: Mapping[str, Any], tables: Mapping[str, Any] | None, experiment: Experiment) -> str:
+    from earmark.evaluation.gather import class_scores, readable, software
+    from earmark.evaluation.repeat import crossval_command
+    from earmark.evaluation.report import Network
+    from earmark.evaluation.report.folds import render_folds
+
+    best, labels = None, []
+    if tables is not None:
+        labels = readable(tables["labels"])
+        first = facts["networks"][0]
+        best = Network(
+            variant=first["name"],
+            architecture=first["architecture"],
+            steps=first["models"][0]["steps"],
+            seconds=sum(model["seconds"] for model in first["models"]),
+            weights=first["weights"],
+            multiplies=first["multiplies"],
+            test={},
+            validation={},
+            classes=class_scores(labels, tables["classes"]),
+            confusion=tables["confusion"]["counts"] if tables["confusion"] else None,
+        )
+    told = crossval_command(facts["data"] or "DIR", experiment, facts["folds"], facts["seeds"])
+    about = [("Run", facts["run"]), ("Seeds", ", ".join(map(str, facts["seeds"]))), *software()]
+    return render_folds(facts, best, labels, told, experiment.model_dump(), about)
 
 
 def check_none_failed(pooled: Manifest) -> None:
@@ -228,10 +253,10 @@ def _order(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=place)
 
 
-def _tested(store: Store, dataset: Manifest, scores: Sequence[TestScores]) -> TestSet:
+def _tested(store: Store, dataset: Manifest, scores: Sequence[ClipTable]) -> Tested:
     table = read_table(dataset.files["dataset.parquet"].read(store))
     group_of = dict(zip(column(table, "clip_key"), column(table, "group"), strict=True))
-    return test_set(scores, group_of, len(dataset.facts["labels"]))
+    return unite(scores, group_of, len(dataset.facts["labels"]))
 
 
 def _told(pooled: Pooled) -> dict[str, Any]:

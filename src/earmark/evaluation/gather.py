@@ -78,6 +78,15 @@ def readable(labels: Sequence[str]) -> list[str]:
     return spaced if len(set(spaced)) == len(labels) else list(labels)
 
 
+def class_scores(labels: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[ClassScore]:
+    """The rows of a table of labels."""
+    names = ("ap", "auc", "d_prime", "recall")
+    return [
+        ClassScore(label, row["positives"], row["prior"], **{name: estimate(row, name) for name in names})
+        for label, row in zip(labels, rows, strict=True)
+    ]
+
+
 def estimate(row: Mapping[str, Any], name: str) -> Estimate:
     """A score of a table's row; d-prime is infinite where AUC is 1 (JSON has no infinity)."""
     if name != "d_prime":
@@ -107,15 +116,7 @@ def _network(
         multiplies=facts["multiplies"],
         test={name: estimate(document["test"]["summary"], name) for name in summary},
         validation={name: estimate(document["validation"]["summary"], name) for name in summary},
-        classes=[
-            ClassScore(
-                label,
-                row["positives"],
-                row["prior"],
-                **{name: estimate(row, name) for name in ("ap", "auc", "d_prime", "recall")},
-            )
-            for label, row in zip(labels, document["test"]["classes"], strict=True)
-        ],
+        classes=class_scores(labels, document["test"]["classes"]),
         confusion=confusion["counts"] if confusion else None,
         train_curve=[(point["step"], point["loss"]) for point in curves["train"]],
         validation_curves={
@@ -141,13 +142,20 @@ def _findings(store: Store, dataset: Manifest) -> list[Finding]:
     return [Finding(row["clip_id"], row["finding"], row["detail"] or "", row["action"]) for row in rows]
 
 
-def _facts(metrics: Sequence[Manifest], dataset: Manifest, experiment: Experiment, run: str) -> list[tuple[str, str]]:
+def software() -> list[tuple[str, str]]:
+    """Versions and machine of whoever makes the report."""
     versions = [f"{name} {importlib.metadata.version(name)}" for name in ("earmark", *PACKAGES)]
+    return [
+        ("Versions", ", ".join([f"Python {platform.python_version()}", *versions])),
+        ("Machine", f"{platform.system()} on {platform.machine()}, {os.cpu_count()} cores"),
+    ]
+
+
+def _facts(metrics: Sequence[Manifest], dataset: Manifest, experiment: Experiment, run: str) -> list[tuple[str, str]]:
     return [
         ("Run", run),
         ("Dataset", dataset.digest),
         ("Test clips", metrics[0].facts["digest"] if metrics else "not scored"),
         ("Seed", str(experiment.base.seed)),
-        ("Versions", ", ".join([f"Python {platform.python_version()}", *versions])),
-        ("Machine", f"{platform.system()} on {platform.machine()}, {os.cpu_count()} cores"),
+        *software(),
     ]

@@ -33,7 +33,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class TestScores:
+class ClipTable:
     """Scores of a model's test clips, which come in the order of their keys."""
 
     keys: tuple[str, ...]
@@ -42,7 +42,7 @@ class TestScores:
 
 
 @dataclass(frozen=True)
-class TestSet:
+class Tested:
     """All test clips in the order of their keys."""
 
     keys: tuple[str, ...]
@@ -76,27 +76,27 @@ def passes_of(members: Sequence[Member]) -> list[list[Member]]:
     return list(cells.values())
 
 
-def read_scores(store: Store, metrics: Manifest) -> TestScores:
+def read_scores(store: Store, metrics: Manifest) -> ClipTable:
     """The test scores of an evaluation."""
     import pyarrow.compute as pc
 
     table = read_table(metrics.files["scores-test.parquet"].read(store))
     scores_NC = pc.list_flatten(table["scores"]).to_numpy().reshape(table.num_rows, -1)
     targets = tuple(tuple(labels) for labels in column(table, "targets"))
-    return TestScores(tuple(column(table, "clip_key")), targets, scores_NC)
+    return ClipTable(tuple(column(table, "clip_key")), targets, scores_NC)
 
 
-def test_set(scores: Sequence[TestScores], group_of: Mapping[str, str], n_labels: int) -> TestSet:
+def unite(scores: Sequence[ClipTable], group_of: Mapping[str, str], n_labels: int) -> Tested:
     """The union of the test clips of a network's models."""
     targets = {key: labels for each in scores for key, labels in zip(each.keys, each.targets, strict=True)}
     keys = tuple(sorted(targets))
     targets_NC = np.zeros((len(keys), n_labels), np.float32)
     for row, key in enumerate(keys):
         targets_NC[row, list(targets[key])] = 1.0
-    return TestSet(keys, targets_NC, tuple(group_of[key] for key in keys))
+    return Tested(keys, targets_NC, tuple(group_of[key] for key in keys))
 
 
-def stack(passes: Sequence[Sequence[Member]], scores: Mapping[str, TestScores], tested: TestSet) -> NDArray[np.float32]:
+def stack(passes: Sequence[Sequence[Member]], scores: Mapping[str, ClipTable], tested: Tested) -> NDArray[np.float32]:
     """Scores of each pass, (P, N, C), by variant.
 
     Raises:
