@@ -78,6 +78,7 @@ def checkpoint_of(chain, config, variant, seed=0):
             "multiplies": counts.multiplies,
             "precision": "fp32",
             "device": "cpu",
+            "patches_seen": 64,
             "patches_per_s": 9.0,
             "restarts": 0,
         }

@@ -48,8 +48,9 @@ def render_folds(
         "columns": [METRICS[name] for name in shown],
         "metrics": shown,
         "main": main,
+        "main_name": dots.NAMES[main],
         "rows": rows,
-        "dots": [(f"Test {METRICS[name]}", dots.draw(rows, name)) for name in shown if name in dots.NAMES],
+        "dots": [(f"Test {dots.NAMES[name]}", dots.draw(rows, name)) for name in shown if name in dots.NAMES],
         "bars": _bars(best, facts["single_label"]),
         "confusion": confusion.draw(best.confusion, labels, best.title) if best and best.confusion else None,
         "pairs": confusion.pairs(best.confusion, labels)[:MOST_PAIRS] if best and best.confusion else [],
@@ -134,7 +135,7 @@ def _rows(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The networks in their order, then the choice by validation."""
     rows = [{**network, "title": title(network), "hue": i} for i, network in enumerate(facts["networks"])]
     if facts["chosen"] is not None:
-        rows.append({**facts["chosen"], "title": "chosen by validation", "hue": None, "models": [], "missing": []})
+        rows.append({**facts["chosen"], "title": "by validation", "hue": None, "models": [], "missing": []})
     return rows
 
 
