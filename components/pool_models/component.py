@@ -37,8 +37,15 @@ def pool_models(
         from earmark.evaluation import check_none_failed, pool_models
         from earmark.store import load
 
-        found = [[load(a.path) for a in artifacts] for artifacts in (metrics, checkpoints, datasets)]
-        result = pool_models(s.store, *found, Experiment.from_json(experiment), run, s.progress)
+        result = pool_models(
+            s.store,
+            [load(m.path) for m in metrics],
+            [load(c.path) for c in checkpoints],
+            [load(d.path) for d in datasets],
+            Experiment.from_json(experiment),
+            run,
+            s.progress,
+        )
         Path(report.path).write_bytes(result.files["report.html"].read(s.store))
         s.write(pooled, result)
         check_none_failed(result)
