@@ -125,7 +125,7 @@ def test_the_example_of_the_docs_reads_a_checkpoint_with_safetensors_alone(stopp
     _, folder = stopped
     [code] = re.findall(r"```python\n(.*?)```", DOCS.read_text().partition("## Checkpoints")[2], re.DOTALL)
     assert "earmark" not in code
-    assert len(code.splitlines()) == 6
+    assert len([line for line in code.splitlines() if line]) == 6
     here = tmp_path / "work/store/results/train_model/k/checkpoints/step-00000005"
     shutil.copytree(folder, here)
     run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
