@@ -197,8 +197,9 @@ def _failure(job: Job, error: Exception) -> Outcome | None:
 def _out_of_memory(error: Exception) -> bool:
     import torch
 
-    # On the CPU torch raises a plain RuntimeError.
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)
+    # The CPU's allocator and cuBLAS's workspace raise a plain RuntimeError.
+    told = any(words in str(error) for words in ("DefaultCPUAllocator", "STATUS_ALLOC_FAILED"))
+    return told or isinstance(error, torch.OutOfMemoryError | MemoryError)
 
 
 if __name__ == "__main__":

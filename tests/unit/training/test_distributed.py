@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +131,50 @@ def test_two_processes_killed_in_every_way_end_with_the_same_bits(train):
     assert sum("was stopped" in note for note in watcher.notes) == 1
 
 
+SUPERVISOR = """
+import json, sys
+from earmark.config import parse_config
+from earmark.progress import Progress
+from earmark.store import Manifest, open_store
+from earmark.tracking import RunContext
+from earmark.training import train_model
+
+store, dataset, patches, config = sys.argv[1:]
+train_model(
+    open_store(store), Manifest.from_json(dataset), Manifest.from_json(patches), "v", parse_config(json.loads(config)),
+    RunContext("r", "p"), Progress("test", mode="json"),
+)
+"""
+
+
+def test_when_the_supervisor_is_killed_nobody_is_left(shared_material, tmp_path, context, tiny_config, monkeypatch):
+    monkeypatch.setenv("EARMARK_PROCESSES", "2")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    material = shared_material.copied(tmp_path / "store")
+    config = tiny_config(architecture=DENSE, train={**TRAIN, "steps": 100_000, "keep_checkpoints": 2})
+    arguments = [material.store.uri, material.dataset.to_json(), material.patches.to_json(), config.model_dump_json()]
+    workers, torchrun = set(), None
+    command = [sys.executable, "-c", SUPERVISOR, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            told = json.loads(line)
+            if told["earmark"] == "worker":
+                workers.add(told["pid"])
+            elif told["earmark"] == "progress":
+                torchrun = torchrun_of(next(iter(workers)))
+                process.kill()
+                break
+        # The pipe ends when the last process that writes to it is gone.
+        errors = process.stderr.read()
+    assert len(workers) == 2, errors
+    assert not [pid for pid in (*workers, torchrun) if lives(pid)]
+
+
+def lives(pid):
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
 def torchrun_of(pid):
     """The parent of a worker."""
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
@@ -161,7 +207,7 @@ def test_killed_too_often_the_run_is_given_up_and_nobody_is_left(train):
     ):
         train(2, Watcher(kill), steps=100_000, max_restarts=1)
     assert len(killed) == 4
-    assert not [pid for pid in killed if Path(f"/proc/{pid}").exists()]
+    assert not [pid for pid in killed if lives(pid)]
 
 
 def test_what_does_not_suit_the_processes_is_refused_before_anything_is_opened(train, monkeypatch):
