@@ -126,14 +126,6 @@ def drawn_labels(sampler, labels_K, steps):
     return np.array([np.bincount(owner_K[sampler.batch(k)[0]], minlength=owner_K.max() + 1) for k in range(steps)])
 
 
-def test_the_class_mix_of_batches_is_that_of_uniform_draws_though_clips_are_stored_label_by_label():
-    labels_K = [(clip // 40,) for clip in range(2000)]
-    sampler = Sampler(eligible_patches(np.full(2000, 480), None, True), 128, 3)
-    counts = drawn_labels(sampler, labels_K, 400)
-    chi2 = ((counts - 128 / 50) ** 2 / (128 / 50)).sum(axis=1)
-    assert 0.9 < chi2.mean() / 49 < 1.1
-
-
 SKEWED = [(0,)] * 700 + [(1,)] * 90 + [(2,)] * 10
 
 
