@@ -20,6 +20,10 @@ from earmark.pipelines.runs import Run, find_run, list_runs, networks_of, now, r
 from earmark.pipelines.settings import compare_request
 from earmark.pipelines.terminal import COMPARISON_COLUMNS, Terminal, comparison_rows, print_json, print_table
 from earmark.store import Store, open_store
+from earmark.training.processes import visible_gpus
+
+SLOW_WIDTH = 0.75
+"""From here on a CPU is told to be too slow: multiplies grow with the square of the width."""
 
 
 def run_compare(
@@ -74,6 +78,8 @@ def _run(
     terminal = Terminal()
     what = "networks" if pipeline == "compare" else "models (networks × folds × seeds)"
     terminal.console.print(f"run {name}: {len(run.variants)} {what} on {data}, preset {preset}")
+    if experiment.base.architecture.width >= SLOW_WIDTH and not visible_gpus():
+        terminal.console.print("no GPU here: at this width a network takes hours; --preset quick takes minutes")
     try:
         run_pipeline(place, pipeline, name, {**arguments, "run": name}, terminal)
     except KeyboardInterrupt:
