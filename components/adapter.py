@@ -14,6 +14,7 @@ from earmark.config import Config, Experiment
 from earmark.errors import EarmarkError
 from earmark.progress import Progress
 from earmark.store import Manifest, Store, load, open_store
+from earmark.tracking import RunContext
 
 # OpenMP's threads spin, for ever by default, while they wait for each other. Beside other work on the same cores that
 # made training ten times slower; spinning for some microseconds and sleeping then is as fast on idle cores. Read when
@@ -60,6 +61,11 @@ class Step:
         """The config of this step's variant, or of the experiment's base."""
         parsed = Experiment.from_json(experiment)
         return parsed.variant(self.variant) if self.variant else parsed.base
+
+    def context(self, experiment: str, dataset: Manifest) -> RunContext:
+        """This run, as MLflow is told of it; its id begins with the name of its pipeline."""
+        data = "" if Experiment.from_json(experiment).one_dataset else dataset.facts["catalog"]
+        return RunContext(self.run, self.run.partition("-")[0], data=data)
 
     def write(self, artifact: Artifact, manifest: Manifest) -> None:
         """Hand a manifest on, and record it under the run, where reports and watchers look."""

@@ -35,17 +35,15 @@ def pool_models(
 
         from earmark.config import Experiment
         from earmark.evaluation import check_none_failed, pool_models
+        from earmark.registry import record_pooled
         from earmark.store import load
 
-        result = pool_models(
-            s.store,
-            [load(m.path) for m in metrics],
-            [load(c.path) for c in checkpoints],
-            [load(d.path) for d in datasets],
-            Experiment.from_json(experiment),
-            run,
-            s.progress,
-        )
+        scored, trained = [load(m.path) for m in metrics], [load(c.path) for c in checkpoints]
+        assembled = [load(d.path) for d in datasets]
+        result = pool_models(s.store, scored, trained, assembled, Experiment.from_json(experiment), run, s.progress)
         Path(report.path).write_bytes(result.files["report.html"].read(s.store))
         s.write(pooled, result)
+        good = next((d for d in assembled if d.failed is None), None)
+        if good is not None:
+            record_pooled(s.store, result, trained, scored, assembled, s.context(experiment, good), s.progress)
         check_none_failed(result)

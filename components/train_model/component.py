@@ -31,12 +31,10 @@ def train_model(
         from tempfile import TemporaryDirectory
 
         from earmark.registry import download_uri
-        from earmark.tracking import RunContext
         from earmark.training import train_model
 
-        # A run's id begins with the name of its pipeline.
-        context = RunContext(run=run, pipeline=run.partition("-")[0])
         inputs = s.read(dataset), s.read(patches)
+        context = s.context(experiment, inputs[0])
         config = s.config(experiment)
         with TemporaryDirectory() as folder:
             start = config.train.init_from or ""

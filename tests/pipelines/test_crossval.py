@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from .conftest import SMALL, earmark
 
@@ -70,6 +71,24 @@ def test_a_comparison_of_one_fold_finds_the_models_of_the_folds(pooled, three_la
     own = {n["name"]: next(m for m in n["models"] if (m["fold"], m["seed"]) == ("2", 0)) for n in document["networks"]}
     for network in json.loads(done.stdout)["networks"]:
         assert network["map"] == own[network["name"]]["test"]["map"]
+
+
+def test_mlflow_has_one_run_with_every_model_under_it(pooled):
+    work, document = pooled
+    client = MlflowClient(f"sqlite:///{work / 'mlflow.db'}")
+    ids = [each.experiment_id for each in client.search_experiments()]
+    own = client.search_runs(ids, f"tags.`earmark.run` = '{document['run']}'")
+    [parent] = [each for each in own if each.data.tags["earmark.level"] == "pipeline"]
+    children = [each for each in own if each.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    assert {each.info.run_name for each in children} == {
+        f"{network}.fold-{fold}.seed-{seed}"
+        for network in ("fully_connected", "alexnet")
+        for fold in (1, 2)
+        for seed in (0, 1)
+    }
+    assert len(children) == len(own) - 1 == 8
+    assert {each.info.status for each in own} == {"FINISHED"}
+    assert parent.data.metrics["test/map"] == document["chosen"]["single"]["map"]
 
 
 def test_runs_and_report_know_it(pooled, tmp_path):

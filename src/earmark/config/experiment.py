@@ -39,6 +39,11 @@ class Experiment(Part):
             raise unknown_name("variant", name, by_name)
         return parse_config(merge(self.base.model_dump(), by_name[name].patch))
 
+    @property
+    def one_dataset(self) -> bool:
+        """Whether all variants see the data split in the same way."""
+        return len({canonical_json(v.patch.get("data", {})) for v in self.variants}) == 1
+
     def to_json(self) -> str:
         """Canonical JSON (sorted keys, no spaces), at most 64 KiB: over 128 KB Kubeflow fails in silence."""
         text = canonical_json(self.model_dump())

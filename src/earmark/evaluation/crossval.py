@@ -16,6 +16,7 @@ from earmark.evaluation.members import (
     Member,
     Tested,
     choose,
+    choose_by_mean,
     members_of,
     passes_of,
     read_scores,
@@ -30,7 +31,7 @@ from earmark.store import Attempt, Manifest, Store, once
 from earmark.store.tables import read_table
 
 STEP = "pool_models"
-EPOCH = 1
+EPOCH = 2
 
 
 def pool_models(
@@ -65,7 +66,8 @@ def pool_models(
     failures = _failures(members, metrics)
     scored = {m.facts["variant"]: m.check(store) for m in metrics if m.failed is None}
     trained = {c.facts["variant"]: c for c in checkpoints if c.failed is None}
-    dataset = next((d for d in datasets if d.failed is None), None)
+    assembled = [each for each in datasets if each.failed is None]
+    dataset = assembled[0] if assembled else None
     inputs = [
         *(scored[m.variant].digest for m in members if m.variant in scored),
         *(trained[m.variant].key for m in members if m.variant in scored),
@@ -74,7 +76,7 @@ def pool_models(
     ]
 
     def work(attempt: Attempt) -> None:
-        facts, tables = _pooled(store, members, scored, trained, dataset, experiment)
+        facts, tables = _pooled(store, members, scored, trained, assembled, experiment)
         attempt.facts = {"run": run, **facts, "failures": failures}
         attempt.put("report.html", _page(attempt.facts, tables, experiment).encode())
         attempt.put_json("pooled.json", {"schema_version": 1, **attempt.facts, "tables": tables})
@@ -138,10 +140,11 @@ def _pooled(
     members: Sequence[Member],
     scored: Mapping[str, Manifest],
     trained: Mapping[str, Manifest],
-    dataset: Manifest | None,
+    datasets: Sequence[Manifest],
     experiment: Experiment,
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """The facts, and the tables of the first network's pooled scores."""
+    dataset = datasets[0] if datasets else None
     names = list(dict.fromkeys(m.network for m in members))
     own = {name: [m for m in members if m.network == name] for name in names}
     whole = [name for name in names if all(m.variant in scored for m in own[name])]
@@ -155,20 +158,21 @@ def _pooled(
     rows = {name: _network(own[name], scored, trained) for name in names}
     tables = None
     if dataset is not None and whole:
-        tested = _tested(store, dataset, [scores[m.variant] for m in own[whole[0]]])
+        tested = _tested(store, datasets, [scores[m.variant] for m in own[whole[0]]])
         single_label = dataset.facts["single_label"]
         how = tested.groups, single_label, experiment.base.evaluate, experiment.base.seed
         pooled: dict[str, Pooled] = {}
         for name in whole:
             pooled[name] = pool(tested.targets_NC, stack(passes_of(own[name]), scores, tested), *how)
             rows[name] |= _told(pooled[name])
-        facts["evaluated_clips"] = len(tested.keys)
+        facts["evaluated_clips"] = len(tested.clips)
         if len(whole) > 1:
             validation = {v: scored[v].facts["validation"] for v in scores}
-            chosen = choose([m for name in whole for m in own[name]], validation)
-            found = pool(tested.targets_NC, stack(passes_of(chosen), scores, tested), *how)
-            told = [{"fold": m.fold, "seed": m.seed, "network": m.network} for m in chosen]
-            facts["chosen"] = {"models": told, **_told(found)}
+            every = [m for name in whole for m in own[name]]
+            chosen, averaged = choose(every, validation), choose_by_mean(every, validation)
+            single_PNC, averaged_PNC = (stack(passes_of(each), scores, tested) for each in (chosen, averaged))
+            found = pool(tested.targets_NC, single_PNC, *how, averaged_PNC)
+            facts["chosen"] = {"models": _named(chosen), "averaged": _named(averaged), **_told(found)}
         best = _order([rows[name] for name in whole])[0]["name"]
         labels = dataset.facts["labels"]
         tables = {
@@ -253,10 +257,17 @@ def _order(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=place)
 
 
-def _tested(store: Store, dataset: Manifest, scores: Sequence[ClipTable]) -> Tested:
-    table = read_table(dataset.files["dataset.parquet"].read(store))
-    group_of = dict(zip(column(table, "clip_key"), column(table, "group"), strict=True))
-    return unite(scores, group_of, len(dataset.facts["labels"]))
+def _tested(store: Store, datasets: Sequence[Manifest], scores: Sequence[ClipTable]) -> Tested:
+    """The test clips of all folds: a clip with the sound of another fold's is in the dataset of its own fold only."""
+    group_of: dict[str, str] = {}
+    for dataset in {each.key: each for each in datasets}.values():
+        table = read_table(dataset.files["dataset.parquet"].read(store))
+        group_of |= zip(column(table, "clip_id"), column(table, "group"), strict=True)
+    return unite(scores, group_of, len(datasets[0].facts["labels"]))
+
+
+def _named(members: Sequence[Member]) -> list[dict[str, Any]]:
+    return [{"fold": m.fold, "seed": m.seed, "network": m.network} for m in members]
 
 
 def _told(pooled: Pooled) -> dict[str, Any]:

@@ -34,18 +34,18 @@ class Member:
 
 @dataclass(frozen=True)
 class ClipTable:
-    """Scores of a model's test clips, which come in the order of their keys."""
+    """Scores of a model's test clips, by their ids: the same bytes may be a clip of two folds."""
 
-    keys: tuple[str, ...]
+    clips: tuple[str, ...]
     targets: tuple[tuple[int, ...], ...]
     scores_NC: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Tested:
-    """All test clips in the order of their keys."""
+    """All test clips in the order of their ids."""
 
-    keys: tuple[str, ...]
+    clips: tuple[str, ...]
     targets_NC: NDArray[np.float32]
     groups: tuple[str, ...]
 
@@ -83,17 +83,17 @@ def read_scores(store: Store, metrics: Manifest) -> ClipTable:
     table = read_table(metrics.files["scores-test.parquet"].read(store))
     scores_NC = pc.list_flatten(table["scores"]).to_numpy().reshape(table.num_rows, -1)
     targets = tuple(tuple(labels) for labels in column(table, "targets"))
-    return ClipTable(tuple(column(table, "clip_key")), targets, scores_NC)
+    return ClipTable(tuple(column(table, "clip_id")), targets, scores_NC)
 
 
 def unite(scores: Sequence[ClipTable], group_of: Mapping[str, str], n_labels: int) -> Tested:
     """The union of the test clips of a network's models."""
-    targets = {key: labels for each in scores for key, labels in zip(each.keys, each.targets, strict=True)}
-    keys = tuple(sorted(targets))
-    targets_NC = np.zeros((len(keys), n_labels), np.float32)
-    for row, key in enumerate(keys):
-        targets_NC[row, list(targets[key])] = 1.0
-    return Tested(keys, targets_NC, tuple(group_of[key] for key in keys))
+    targets = {clip: labels for each in scores for clip, labels in zip(each.clips, each.targets, strict=True)}
+    clips = tuple(sorted(targets))
+    targets_NC = np.zeros((len(clips), n_labels), np.float32)
+    for row, clip in enumerate(clips):
+        targets_NC[row, list(targets[clip])] = 1.0
+    return Tested(clips, targets_NC, tuple(group_of[clip] for clip in clips))
 
 
 def stack(passes: Sequence[Sequence[Member]], scores: Mapping[str, ClipTable], tested: Tested) -> NDArray[np.float32]:
@@ -102,18 +102,18 @@ def stack(passes: Sequence[Sequence[Member]], scores: Mapping[str, ClipTable], t
     Raises:
         EarmarkError: a pass that does not score each test clip exactly once.
     """
-    place = {key: row for row, key in enumerate(tested.keys)}
+    place = {clip: row for row, clip in enumerate(tested.clips)}
     stacked_PNC = np.empty((len(passes), *tested.targets_NC.shape), np.float32)
     for p, models in enumerate(passes):
-        seen = [key for model in models for key in scores[model.variant].keys]
-        if sorted(seen) != list(tested.keys):
+        seen = [clip for model in models for clip in scores[model.variant].clips]
+        if sorted(seen) != list(tested.clips):
             raise EarmarkError(
-                f"the models {', '.join(m.variant for m in models)} do not score each of the {len(tested.keys)} test "
+                f"the models {', '.join(m.variant for m in models)} do not score each of the {len(tested.clips)} test "
                 "clips once: run them again on the same data"
             )
         for model in models:
             own = scores[model.variant]
-            stacked_PNC[p, [place[key] for key in own.keys]] = own.scores_NC
+            stacked_PNC[p, [place[clip] for clip in own.clips]] = own.scores_NC
     return stacked_PNC
 
 
@@ -125,3 +125,22 @@ def choose(members: Sequence[Member], validation: Mapping[str, Mapping[str, Any]
     return [
         min(models, key=lambda m: (*standing(validation[m.variant]), m.network)) for _, models in sorted(cells.items())
     ]
+
+
+def choose_by_mean(members: Sequence[Member], validation: Mapping[str, Mapping[str, Any]]) -> list[Member]:
+    """For each fold all models of the network with the best validation mAP, averaged over the seeds (ties as above)."""
+    cells: dict[str, dict[str, list[Member]]] = {}
+    for member in members:
+        cells.setdefault(member.fold, {}).setdefault(member.network, []).append(member)
+
+    def place(models: Sequence[Member]) -> tuple[float, float, str]:
+        means = {name: _mean([validation[m.variant][name] for m in models]) for name in ("map", "accuracy")}
+        return (*standing(means), models[0].network)
+
+    return [member for _, networks in sorted(cells.items()) for member in min(networks.values(), key=place)]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    # Sorted, so that the order of the seeds does not decide a tie.
+    return sum(sorted(known)) / len(known) if known and len(known) == len(values) else None

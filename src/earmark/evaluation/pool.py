@@ -56,6 +56,7 @@ def pool(
     single_label: bool,
     config: EvaluateConfig,
     seed: int,
+    averaged_PNC: NDArray[np.float32] | None = None,
 ) -> Pooled:
     """What a network's models are worth over all test clips together.
 
@@ -66,11 +67,13 @@ def pool(
         single_label: whether clips have one label each; without, there is no accuracy.
         config: resamples and confidence.
         seed: of the bootstrap.
+        averaged_PNC: the passes that the ensemble averages, where they are not the same.
     """
     passes = [_drawn(targets_NC, scores_NC, groups, single_label, config, seed) for scores_NC in scores_PNC]
     single = {name: _mean([each[name] for each in passes]) for name in passes[0]}
     # In float64, so that equal passes average to themselves.
-    mean_NC = scores_PNC.mean(axis=0, dtype=np.float64).astype(np.float32)
+    together_PNC = scores_PNC if averaged_PNC is None else averaged_PNC
+    mean_NC = together_PNC.mean(axis=0, dtype=np.float64).astype(np.float32)
     summary = _summary(single, config.confidence)
     if len(scores_PNC) == 1:
         return Pooled(summary, None, None, mean_NC)

@@ -2,7 +2,17 @@
 
 from earmark.registry.download import download, download_uri
 from earmark.registry.package import Package, read_package
+from earmark.registry.pooled import record_pooled
 from earmark.registry.register import register_model
 from earmark.registry.versions import ModelVersion, list_models
 
-__all__ = ["ModelVersion", "Package", "download", "download_uri", "list_models", "read_package", "register_model"]
+__all__ = [
+    "ModelVersion",
+    "Package",
+    "download",
+    "download_uri",
+    "list_models",
+    "read_package",
+    "record_pooled",
+    "register_model",
+]

@@ -16,6 +16,9 @@ class RunContext:
     """The pipeline's name, such as ``compare``."""
     experiment: str = "earmark"
     """The MLflow experiment that holds the run."""
+    data: str = ""
+    """Digest of the data before it is split, where the run's networks see different splits of it; empty where all see
+    one dataset, which then tells the run from one of the same name on other data."""
 
     def to_json(self) -> str:
         """The document as it travels through a pipeline."""

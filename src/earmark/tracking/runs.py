@@ -44,8 +44,8 @@ def experiment(client: MlflowClient, name: str) -> str:
 
 
 def parent_run(client: MlflowClient, context: RunContext, dataset: str) -> str:
-    """The id of the run that stands for the pipeline run, found or created by run id and dataset digest."""
-    identity = {"earmark.run": context.run, "earmark.dataset": dataset, "earmark.level": "pipeline"}
+    """The id of the run that stands for the pipeline run, found or created by run id and digest of the data."""
+    identity = {"earmark.run": context.run, "earmark.dataset": context.data or dataset, "earmark.level": "pipeline"}
     tags = {"earmark.pipeline": context.pipeline, "mlflow.source.name": f"earmark {context.pipeline}"}
     return claim(client, experiment(client, context.experiment), context.run, identity, tags)[0]
 

@@ -1,12 +1,19 @@
 """The step pool_models: what is whole is pooled, what is not is named and never printed as if it were."""
 
-import pytest
+import csv
+import shutil
 
+import pytest
+import soundfile
+
+from earmark.catalog import assemble_dataset, build_catalog
 from earmark.config import Experiment, Variant
 from earmark.errors import EarmarkError
 from earmark.evaluation import check_none_failed, evaluate_model, pool_models
 from earmark.evaluation.repeat import crossval_command
+from earmark.features import extract_features
 from earmark.store import Manifest
+from earmark.store.tables import read_table
 
 from .conftest import QUIET, checkpoint_of
 
@@ -90,3 +97,50 @@ def test_the_command_says_folds_and_seeds(seeds):
     assert "--architectures fully_connected,alexnet " in told or "--architectures alexnet,fully_connected " in told
     assert told.endswith("--folds 1,2 --seeds 0,1")
     assert crossval_command("/data", seeds, [], [0]).endswith("--seeds 1")
+
+
+@pytest.fixture(scope="module")
+def doubled(three_labels, tmp_path_factory):
+    """The 36 clips, one sound of fold 1 also in fold 2: as the same bytes, and another in another format."""
+    folder = shutil.copytree(three_labels, tmp_path_factory.mktemp("data") / "doubled")
+    with (folder / "clips.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    same, other = [row for row in rows if row["fold"] == "1"][:2]
+    shutil.copy(folder / "audio" / same["filename"], folder / "audio" / "same.ogg")
+    samples, rate = soundfile.read(folder / "audio" / other["filename"], dtype="int16")
+    for name in ("other.wav", "other.flac"):
+        soundfile.write(folder / "audio" / name, samples, rate, subtype="PCM_16")
+    rows.append({**same, "filename": "same.ogg", "fold": "2", "group": "same"})
+    rows.append({**other, "filename": "other.flac", "fold": "2", "group": "other"})
+    other["filename"] = "other.wav"
+    with (folder / "clips.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder
+
+
+def test_a_sound_that_two_folds_have_is_a_test_clip_of_both(chain, experiment, doubled):
+    base = experiment.base.model_copy(
+        update={"data": experiment.base.data.model_copy(update={"max_rejected_share": 0.5})}
+    )
+    variants = [
+        Variant(name=f"fc.fold-{f}", patch={"architecture": {"name": "fully_connected"}, "data": {"test_folds": [f]}})
+        for f in ("1", "2", "3")
+    ]
+    wanted = Experiment(base=base, variants=tuple(variants))
+    catalog = build_catalog(chain.store, str(doubled), base.data, QUIET)
+    patches = extract_features(chain.store, catalog, base.features, base.data, QUIET)
+    trained, scored, datasets = [], [], []
+    for variant in wanted.variants:
+        config = wanted.variant(variant.name)
+        dataset = assemble_dataset(chain.store, catalog, patches, config.data, QUIET)
+        trained.append(checkpoint_of(chain, config, variant.name))
+        scored.append(evaluate_model(chain.store, trained[-1], dataset, patches, config, QUIET))
+        datasets.append(dataset)
+    rows = [read_table(d.files["dataset.parquet"].read(chain.store)).to_pylist() for d in datasets]
+    # What makes this hard: no fold's dataset has all the clips that are tested in some fold.
+    tested = [row["clip_id"] for own in rows for row in own if row["split"] == "test"]
+    assert all(set(tested) - {row["clip_id"] for row in own} for own in rows)
+    facts = pool_models(chain.store, scored, trained, datasets, wanted, "crossval-2", QUIET).facts
+    assert facts["evaluated_clips"] == len(tested) == len(set(tested)) == 38

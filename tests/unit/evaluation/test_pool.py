@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from earmark.config import EvaluateConfig
 from earmark.errors import EarmarkError
-from earmark.evaluation.members import ClipTable, Member, choose, passes_of, stack, unite
+from earmark.evaluation.members import ClipTable, Member, choose, choose_by_mean, passes_of, stack, unite
 from earmark.evaluation.pool import pool
 
 CONFIG = EvaluateConfig(bootstrap_resamples=200)
@@ -141,3 +141,26 @@ def test_the_choice_is_by_validation_map_then_accuracy_then_name():
     validation[b[2].variant] = {"map": None, "accuracy": None}
     chosen = {(m.seed, m.fold): m.network for m in choose([*b, *a], validation)}
     assert chosen == {(0, "0"): "b", (0, "1"): "b", (1, "0"): "a", (1, "1"): "a"}
+
+
+@given(order=st.permutations(range(8)))
+def test_the_choice_that_is_averaged_is_by_the_mean_over_the_seeds(order):
+    members = [*models("a"), *models("b")]
+    validation = {m.variant: {"map": 0.5, "accuracy": 0.5} for m in members}
+    validation["a.0.0"] = {"map": 0.9, "accuracy": 0.5}
+    validation["b.0.1"] = {"map": 0.95, "accuracy": 0.5}  # wins one seed, and the mean
+    validation["a.1.1"] = {"map": None, "accuracy": None}  # a mean that is not defined comes last
+    chosen = choose_by_mean([members[i] for i in order], validation)
+    assert {(m.fold, m.network) for m in chosen} == {("0", "b"), ("1", "b")}
+    assert len(chosen) == 4
+    assert choose([members[i] for i in order], validation)[0].network == "a"
+
+
+def test_the_average_may_be_of_other_passes_than_the_single_models():
+    targets, groups = clips()
+    single, averaged = guesses(targets, 2, 1), guesses(targets, 2, 2)
+    found = pool(targets, single, groups, True, CONFIG, 0, averaged)
+    one, other = (pool(targets, each, groups, True, CONFIG, 0) for each in (single, averaged))
+    assert found.single == one.single
+    assert found.ensemble == other.ensemble
+    assert found.gain["map"].value == pytest.approx(other.ensemble["map"].value - one.single["map"].value)
