@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -75,6 +76,8 @@ def _run(
     preset = experiment.base.preset
     run = Run(name, pipeline, arguments["data"], model, preset, tuple(arguments["variants"]), now())
     record(store, run)
+    # SIGTERM ends a run as Ctrl-C does: its children are a session of their own and would go on.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     terminal = Terminal()
     what = "networks" if pipeline == "compare" else "models (networks × folds × seeds)"
     terminal.console.print(f"run {name}: {len(run.variants)} {what} on {data}, preset {preset}")

@@ -45,6 +45,17 @@ def weights(work):
     return sorted(path.name for path in (work / "store/results/train_model").glob("*/weights-*.safetensors"))
 
 
+def test_a_terminated_run_leaves_no_process_behind(three_labels, tmp_path):
+    work = tmp_path / "work"
+    run = start(three_labels, work)
+    wait_for(lambda: processes(work, "earmark.pipelines.runner"))
+    run.send_signal(signal.SIGTERM)
+    _, told = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert "the same command goes on from there" in told
+    assert processes(work) == []
+
+
 def test_ctrl_c_ends_everything_and_the_same_command_goes_on(compared, three_labels, tmp_path):
     reference, document, _ = compared
     work = tmp_path / "work"
