@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,7 +94,10 @@ def train(run: Run, job: dict[str, Any]) -> Run:
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
         ) as process:
             seen = follow(run, coming, process)
-        # The pipe has ended, so nobody holds it any more.
+        # The pipe has ended, so nobody writes any more; a process closes it a moment before it is gone.
+        until = time.monotonic() + 30
+        while any(map(lives, seen)) and time.monotonic() < until:
+            time.sleep(0.01)
         run.left_behind += [pid for pid in seen if lives(pid)]
         if not run.sha256 and len(coming) == before:
             sys.exit(f"{''.join(run.output[-30:])}training ended with {process.returncode} though nobody killed it")

@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from hypothesis import settings
 # A time limit per example fails on a busy machine and says nothing of the code.
 settings.register_profile("earmark", deadline=None)
 settings.load_profile("earmark")
+
+# Started in the background by a shell, pytest ignores SIGINT, and so would every process that tests send it to.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "esc10"
 
