@@ -87,8 +87,6 @@ class AugmentConfig(Part):
     """Random smooth equaliser of up to ± this many dB, as of another microphone or room."""
     mix_alpha: float = Field(default=0.0, ge=0.0)
     """Mixing of pairs in the power domain with weight from Beta(alpha, alpha); labels mix alike."""
-    mix_share: Share = 1.0
-    """Share of the examples that are mixed."""
     mix_equal_power: bool = False
     """Bring both sounds of a mix to the same power first, so that a label's share is its sound's share."""
     time_masks: int = Field(default=0, ge=0)

@@ -61,7 +61,6 @@ def draw(config: AugmentConfig, batch: int, frames: int, bands: int, seed: int, 
     shift = random.integers(-config.time_shift_frames, config.time_shift_frames + 1, batch)
     unit_B22 = random.uniform(-1.0, 1.0, (batch, 2, 2))
     knots_BK = random.uniform(-1.0, 1.0, (batch, EQUALISER_KNOTS)) * config.equaliser_db
-    share[random.random(batch) >= config.mix_share] = 1.0
     gain_db = gain_db + _between(knots_BK, bands)
     stretch = np.array([config.time_stretch, config.mel_stretch])
     scale_B2 = (1 + stretch) ** unit_B22[:, :, 0]

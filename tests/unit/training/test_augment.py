@@ -19,7 +19,6 @@ ALL = AugmentConfig(
     equaliser_db=6,
     gain_db=6,
     mix_alpha=0.4,
-    mix_share=0.7,
     time_masks=2,
     time_mask_frames=20,
     mel_masks=1,
@@ -163,8 +162,3 @@ def test_everything_is_off_by_default():
     assert all(value is None for value in dataclasses.asdict(draws).values())
     x_BTF, y_BC = log_mel(sounds(4)), torch.eye(6)
     assert augment(x_BTF, y_BC, draws)[0] is x_BTF
-
-
-def test_the_share_of_mixed_examples_is_as_asked():
-    mixed = [draw(AugmentConfig(mix_alpha=1.0, mix_share=0.3), 64, 96, 64, 0, step).share_B < 1 for step in range(100)]
-    assert 0.27 < torch.cat(mixed).float().mean() < 0.33
