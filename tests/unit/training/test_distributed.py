@@ -24,7 +24,7 @@ from earmark.training.processes import check_batch, check_gpus, memory_remedy
 
 # Dropout between wide layers, mixing, masks: all that could depend on how a batch is shared.
 DENSE = {"name": "fully_connected", "width": 0.05, "dropout": 0.3}
-AUGMENT = {"mix_alpha": 0.4, "mix_share": 1.0, "gain_db": 6.0, "time_masks": 1, "time_mask_frames": 10}
+AUGMENT = {"mix_alpha": 0.4, "gain_db": 6.0, "time_masks": 1, "time_mask_frames": 10}
 TRAIN = {"steps": 30, "batch_size": 16, "checkpoint_every_seconds": 0.0, "max_restarts": 4, "keep_checkpoints": 40}
 
 
