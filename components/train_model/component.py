@@ -27,16 +27,12 @@ def train_model(
     from earmark.components.adapter import step
 
     with step("train_model", run, variant, failure=checkpoint) as s:
-        from pathlib import Path
-        from tempfile import TemporaryDirectory
-
-        from earmark.registry import download_uri
+        from earmark.registry import fetch_package
         from earmark.training import train_model
 
         inputs = s.read(dataset), s.read(patches)
         context = s.context(experiment, inputs[0])
         config = s.config(experiment)
-        with TemporaryDirectory() as folder:
-            start = config.train.init_from or ""
-            initial = download_uri(start, Path(folder)) if start.startswith("models:/") else None
-            s.write(checkpoint, train_model(s.store, *inputs, variant, config, context, s.progress, initial))
+        start = config.train.init_from or ""
+        initial = fetch_package(start).folder if start.startswith("models:/") else None
+        s.write(checkpoint, train_model(s.store, *inputs, variant, config, context, s.progress, initial))

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from earmark.evaluation.compare import compare_models
     from earmark.evaluation.crossval import check_none_failed, pool_models
     from earmark.evaluation.evaluate import evaluate_model
-    from earmark.evaluation.model import ClipScores, Model, load_model, score_clip
+    from earmark.evaluation.model import ClipScores, Model, load_model, model_of, score_clip
 
 __all__ = [
     "ClipScores",
@@ -18,6 +18,7 @@ __all__ = [
     "compare_models",
     "evaluate_model",
     "load_model",
+    "model_of",
     "pool_models",
     "score_clip",
 ]
@@ -29,6 +30,7 @@ _MODULES = {
     "compare_models": "compare",
     "evaluate_model": "evaluate",
     "load_model": "model",
+    "model_of": "model",
     "pool_models": "crossval",
     "score_clip": "model",
 }

@@ -59,9 +59,18 @@ def load_model(store: Store, checkpoint: Manifest) -> Model:
         EarmarkError: ``model.json`` has another schema.
         CorruptObject: weights or description are damaged.
     """
+    files = checkpoint.files
+    return model_of(files["weights.safetensors"].read(store), json.loads(files["model.json"].read(store)))
+
+
+def model_of(weights: bytes, document: dict[str, Any]) -> Model:
+    """The network of safetensors and ``model.json``, of a checkpoint or a package, on the GPU where there is one.
+
+    Raises:
+        EarmarkError: ``model.json`` has another schema.
+    """
     from safetensors.torch import load
 
-    document = json.loads(checkpoint.files["model.json"].read(store))
     if document["schema_version"] != SCHEMA_VERSION:
         raise EarmarkError(
             f"model.json of schema {document['schema_version']} where this version reads {SCHEMA_VERSION}: "
@@ -72,7 +81,7 @@ def load_model(store: Store, checkpoint: Manifest) -> Model:
         network = create(
             wanted.name, len(document["labels"]), wanted.width, wanted.bottleneck, wanted.dropout, **wanted.options
         )
-    network.load_state_dict(load(checkpoint.files["weights.safetensors"].read(store)))
+    network.load_state_dict(load(weights))
     network = network.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     return Model(
         network=network.to(memory_format=torch.channels_last).eval(),

@@ -1,6 +1,6 @@
 """The model package and MLflow's registry of models: the only room that writes there."""
 
-from earmark.registry.download import download, download_uri
+from earmark.registry.download import download, fetch_package
 from earmark.registry.package import Package, read_package
 from earmark.registry.pooled import record_pooled
 from earmark.registry.register import register_model
@@ -10,7 +10,7 @@ __all__ = [
     "ModelVersion",
     "Package",
     "download",
-    "download_uri",
+    "fetch_package",
     "list_models",
     "read_package",
     "record_pooled",

@@ -19,12 +19,25 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class Package:
-    """A model's package on this machine, its weights checked."""
+    """A model's package on this machine, its files checked."""
 
-    weights: Path
-    """safetensors."""
+    folder: Path
     document: dict[str, Any]
     """``model.json``: architecture, labels, features, digests, config, code version, scores."""
+    name: str = ""
+    """The registered model, "" for a package that came as a folder."""
+    version: int = 0
+    """The registered version, 0 for a package that came as a folder."""
+
+    @property
+    def weights(self) -> Path:
+        """safetensors."""
+        return self.folder / WEIGHTS
+
+    @property
+    def title(self) -> str:
+        """What people call it: ``NAME/3``, or the folder."""
+        return f"{self.name}/{self.version}" if self.version else str(self.folder)
 
 
 def write_package(folder: Path, weights: Path, document: Mapping[str, Any], card: str) -> str:
@@ -42,12 +55,14 @@ def write_package(folder: Path, weights: Path, document: Mapping[str, Any], card
     return _sha256(folder / DOCUMENT)
 
 
-def read_package(folder: Path, document_sha256: str | None = None) -> Package:
+def read_package(folder: Path, document_sha256: str | None = None, *, name: str = "", version: int = 0) -> Package:
     """A package in a folder, its files checked.
 
     Args:
         folder: where :func:`earmark.registry.download` put it.
         document_sha256: what ``model.json`` must be, where the registry says so.
+        name: the registered model, where it is one.
+        version: its version.
 
     Raises:
         UserError: a file is missing, or the package was written by a version with another schema.
@@ -64,7 +79,7 @@ def read_package(folder: Path, document_sha256: str | None = None) -> Package:
         raise UserError(f"{folder} is a model package of schema {found} where this version reads {SCHEMA_VERSION}")
     if _sha256(folder / WEIGHTS) != document["weights_sha256"]:
         raise _altered(folder / WEIGHTS)
-    return Package(folder / WEIGHTS, document)
+    return Package(folder, document, name, version)
 
 
 def _altered(path: Path) -> CorruptObject:

@@ -7,7 +7,7 @@ from safetensors.numpy import load_file
 
 from earmark.errors import UserError
 from earmark.progress import Progress
-from earmark.registry import download, download_uri, read_package, register_model
+from earmark.registry import download, fetch_package, read_package, register_model
 from earmark.store import CorruptObject, open_store
 
 
@@ -56,11 +56,15 @@ def test_a_version_that_does_not_exist_is_told(downloaded, tmp_path, version):
         download("esc10", version, tmp_path / "none")
 
 
-def test_a_model_named_by_uri_comes_as_a_folder(downloaded, tmp_path):
-    package, _ = downloaded
-    for uri in ("models:/esc10@champion", "models:/esc10/1"):
-        folder = download_uri(uri, tmp_path / uri[-1])
-        assert (folder / "weights.safetensors").read_bytes() == package.weights.read_bytes()
-    for uri in ("models:/esc10", "models:/@champion", "models:/esc10/champion", "runs:/esc10/1"):
-        with pytest.raises(UserError, match="names no registered model: give models:/NAME@champion or models:/NAME/3"):
-            download_uri(uri, tmp_path / "none")
+def test_a_model_is_found_by_what_people_call_it_and_downloaded_once(downloaded, tmp_path, monkeypatch):
+    package, folder = downloaded
+    monkeypatch.setenv("EARMARK_WORK", str(tmp_path / "work"))
+    found = [fetch_package(name) for name in ("esc10", "esc10@champion", "models:/esc10@champion", "models:/esc10/1")]
+    assert {each.title for each in found} == {"esc10/1"}
+    [kept] = (tmp_path / "work" / "models").iterdir()
+    assert {each.folder for each in found} == {kept}
+    assert found[0].weights.read_bytes() == package.weights.read_bytes()
+    assert fetch_package(str(folder)).document == package.document
+    for name in ("models:/@champion", "runs:/esc10/1", str(tmp_path)):
+        with pytest.raises(UserError, match="is no model: give a package's folder, NAME, NAME@champion or NAME/3"):
+            fetch_package(name)

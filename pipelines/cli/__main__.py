@@ -1,0 +1,5 @@
+"""``python -m earmark.pipelines.cli``."""
+
+from earmark.pipelines.cli import main
+
+main()

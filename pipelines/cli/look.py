@@ -1,0 +1,67 @@
+"""Commands that show what there is: reports, runs, networks, configs, MLflow's pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from earmark.pipelines.cli.app import Json, Work, app
+
+
+@app.command()
+def report(
+    run: Annotated[str, typer.Argument(help="A run's id, or its beginning; see `earmark runs`.")],
+    output: Annotated[
+        Path | None, typer.Option(help="Where to write the page. [default: WORK/reports/RUN.html]")
+    ] = None,
+    work: Work = "work",
+) -> None:
+    """Write the report of a run as one HTML file, and print its path."""
+    from earmark.pipelines.commands import write_report
+
+    print(write_report(run, output, work))
+
+
+@app.command()
+def runs(work: Work = "work", json: Json = False) -> None:
+    """List the runs of this work folder, the newest first."""
+    from earmark.pipelines.commands import show_runs
+
+    show_runs(work, json)
+
+
+@app.command()
+def architectures(
+    labels: Annotated[int, typer.Option(help="Size of the output layer.", min=1)] = 3087,
+    width: Annotated[float, typer.Option(help="Scale of channels and dense units.", min=0.01)] = 1.0,
+    bottleneck: Annotated[int | None, typer.Option(help="Size of the bottleneck layer; none by default.")] = None,
+    json: Json = False,
+) -> None:
+    """Weights and multiplies of the five networks, the paper's counts beside ours."""
+    from earmark.pipelines.commands import show_architectures
+
+    show_architectures(labels, width, bottleneck, json)
+
+
+@app.command()
+def config(
+    preset: Annotated[str, typer.Argument(help="The preset to show.")] = "modern",
+    json: Json = False,
+) -> None:
+    """Show every field of a preset's config with its meaning."""
+    from earmark.pipelines.commands import show_config
+
+    show_config(preset, json)
+
+
+@app.command()
+def ui(
+    work: Work = "work",
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000,
+) -> None:
+    """Open MLflow on this work folder: runs, curves, registered models."""
+    from earmark.pipelines.commands import open_ui
+
+    open_ui(work, port)

@@ -1,0 +1,86 @@
+"""Commands that run pipelines here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from earmark.pipelines.cli.app import Assignments, ConfigFile, Data, Json, Seed, Work, app, patch_of, run_app
+
+
+@run_app.command()
+def compare(
+    data: Data,
+    preset: Annotated[
+        str,
+        typer.Option(help="modern (best known), quick (modern in small: minutes on a laptop) or paper (as published)."),
+    ] = "modern",
+    architectures: Annotated[str, typer.Option(help="Networks to compare, comma-separated. [default: all five]")] = "",
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps of each network.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="In place of --steps: times that each patch is seen.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="In place of --steps: minutes of training a network.")] = None,
+    resume_from: Annotated[
+        str | None,
+        typer.Option(help="Folder of a checkpoint to go on from, of the same config and data; one network."),
+    ] = None,
+    seed: Seed = None,
+    config: ConfigFile = None,
+    set_: Assignments = None,
+    folds: Annotated[
+        str | None,
+        typer.Option(
+            help="Cross-validate, registering nothing: all, names of folds (1,2), or how many to make where the data "
+            "names none (5)."
+        ),
+    ] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(help="Repeat with this many seeds (3), or with these (3,4); pooled, registering nothing."),
+    ] = None,
+    model: Annotated[str, typer.Option(help="Name of the registered model.")] = "earmark",
+    processes: Annotated[
+        int | None,
+        typer.Option(help="Processes that train a network together. [default: one a GPU]", min=1),
+    ] = None,
+    work: Work = "work",
+    json: Json = False,
+) -> None:
+    """Train and compare networks on one dataset; report, and register the best.
+
+    The same command again goes on where the last one stopped; finished steps are not repeated.
+
+    For example: earmark run compare --data examples/esc10 --architectures resnet50,alexnet --steps 100
+    """
+    from earmark.pipelines.commands import run_compare, run_crossval
+
+    budget = {"steps": steps, "epochs": epochs, "minutes": minutes}
+    local = resume_from is not None and "://" not in resume_from
+    resume = str(Path(str(resume_from)).expanduser().absolute()) if local else resume_from
+    patch = patch_of(config, set_ or [], {**budget, "resume_from": resume}, seed)
+    names = [name.strip() for name in architectures.split(",") if name.strip()]
+    if folds is not None or seeds is not None:
+        run_crossval(data, preset, names, patch, folds, seeds, work, json, processes)
+    else:
+        run_compare(data, preset, names, patch, model, work, json, processes)
+
+
+@app.command()
+def lr_range(
+    data: Data,
+    architecture: Annotated[str, typer.Option(help="The network to try.")] = "resnet50",
+    preset: Annotated[str, typer.Option(help="modern, quick or paper.")] = "modern",
+    seed: Seed = None,
+    config: ConfigFile = None,
+    set_: Assignments = None,
+    work: Work = "work",
+    json: Json = False,
+) -> None:
+    """Find a learning rate: 100 steps on a fresh network while the rate rises from 1e-6 to 1; a table and a plot.
+
+    For example: earmark lr-range --data examples/esc10 --preset quick
+    """
+    from earmark.pipelines.lr_range import show_lr_range
+
+    show_lr_range(data, preset, architecture, patch_of(config, set_ or [], {}, seed), work, json)

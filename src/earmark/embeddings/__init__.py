@@ -1,0 +1,1 @@
+"""Embeddings of clips: exported, whitened, quantised, searched."""

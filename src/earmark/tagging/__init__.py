@@ -1,0 +1,1 @@
+"""The registered model on files, folders, long recordings and streams."""
