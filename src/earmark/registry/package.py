@@ -68,9 +68,9 @@ def read_package(folder: Path, document_sha256: str | None = None, *, name: str 
         UserError: a file is missing, or the package was written by a version with another schema.
         CorruptObject: a file is not the one that was registered.
     """
-    for name in (WEIGHTS, DOCUMENT):
-        if not (folder / name).is_file():
-            raise UserError(f"{folder} is not a model package: {name} is not there")
+    for file in (WEIGHTS, DOCUMENT):
+        if not (folder / file).is_file():
+            raise UserError(f"{folder} is not a model package: {file} is not there")
     if document_sha256 is not None and _sha256(folder / DOCUMENT) != document_sha256:
         raise _altered(folder / DOCUMENT)
     document = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
