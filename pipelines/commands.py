@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from earmark.config import ARCHITECTURES, Experiment, make_config
+from earmark.config import ARCHITECTURES, OTHER_ARCHITECTURES, Experiment, make_config
 from earmark.errors import EarmarkError, UserError
 from earmark.pipelines.folds import Folds, choose_folds, crossval_request
 from earmark.pipelines.local import Place, open_place, run_pipeline
@@ -197,7 +197,9 @@ def show_architectures(labels: int, width: float, bottleneck: int | None, json: 
     """``earmark architectures``."""
     from earmark.architectures import PAPER, count
 
-    counts = {name: count(name, labels, width=width, bottleneck=bottleneck) for name in ARCHITECTURES}
+    counts = {
+        name: count(name, labels, width=width, bottleneck=bottleneck) for name in (*ARCHITECTURES, *OTHER_ARCHITECTURES)
+    }
     # The last layer is the output: its kernel is embedding × labels.
     embeddings = {name: c.layers[-1].weights // labels for name, c in counts.items()}
     if json:
@@ -218,9 +220,9 @@ def show_architectures(labels: int, width: float, bottleneck: int | None, json: 
         [
             name,
             f"{c.weights:,}",
-            f"{PAPER[name].weights / 1e6:g} M",
+            f"{PAPER[name].weights / 1e6:g} M" if name in PAPER else "–",
             f"{c.multiplies:,}",
-            f"{PAPER[name].multiplies / 1e6:,g} M",
+            f"{PAPER[name].multiplies / 1e6:,g} M" if name in PAPER else "–",
             f"{embeddings[name]:,}",
         ]
         for name, c in counts.items()

@@ -39,7 +39,7 @@ def architectures(
     bottleneck: Annotated[int | None, typer.Option(help="Size of the bottleneck layer; none by default.")] = None,
     json: Json = False,
 ) -> None:
-    """Weights and multiplies of the five networks, the paper's counts beside ours."""
+    """Weights and multiplies of the five networks and VGGish, the paper's counts beside ours."""
     from earmark.pipelines.commands import show_architectures
 
     show_architectures(labels, width, bottleneck, json)

@@ -1,4 +1,4 @@
-"""The five networks of the paper by name, their counts, and what the paper printed of them.
+"""The five networks of the paper and VGGish by name, their counts, and what the paper printed of them.
 
 ``create`` and ``count`` load torch on first use; names, options and the paper's tables do not.
 """

@@ -48,6 +48,7 @@ OPTIONS: dict[str, dict[str, Option]] = {
             "v1: a stage's stride on its first 1 × 1 convolution, the paper's 1.9 G multiplies; v1.5: on the 3 × 3",
         ),
     },
+    "vggish": {},
 }
 
 

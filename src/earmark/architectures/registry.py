@@ -14,6 +14,7 @@ from earmark.architectures.inception_v3 import inception_v3
 from earmark.architectures.options import OptionValue, complete_options
 from earmark.architectures.resnet50 import resnet50
 from earmark.architectures.vgg import vgg
+from earmark.architectures.vggish import EMBEDDING, draw, vggish
 from earmark.errors import UserError
 
 TRUNKS: dict[str, Callable[..., tuple[nn.Module, int]]] = {
@@ -22,6 +23,7 @@ TRUNKS: dict[str, Callable[..., tuple[nn.Module, int]]] = {
     "vgg": vgg,
     "inception_v3": inception_v3,
     "resnet50": resnet50,
+    "vggish": vggish,
 }
 
 
@@ -40,10 +42,11 @@ def create(
         embeddings_BE = network.features(patches_BTF)  # (B, network.embedding_size)
 
     Args:
-        name: fully_connected, alexnet, vgg, inception_v3 or resnet50.
-        n_labels: number of outputs.
+        name: fully_connected, alexnet, vgg, inception_v3, resnet50, or vggish, which is not the paper's.
+        n_labels: number of outputs; 0 for a network that only gives embeddings.
         width: scales channels and dense units, to multiples of 8; 1.0 is the paper.
-        bottleneck: size of an extra linear layer before the output, which becomes the embedding; not scaled.
+        bottleneck: size of an extra linear layer before the output, which becomes the embedding; not scaled. vggish has
+            one in any case, of 128.
         dropout: between wide dense layers and before the output layer.
         options: the network's own (:data:`earmark.architectures.OPTIONS`): ``depth``, ``units`` of fully_connected,
             ``final_pool`` of alexnet, ``stem`` of inception_v3, ``version`` of resnet50.
@@ -52,8 +55,8 @@ def create(
         UserError: for an unknown network or option, naming the nearest known one, and for a size that cannot be.
     """
     complete: dict[str, Any] = complete_options(name, options)
-    if n_labels < 1:
-        raise UserError(f"n_labels must be at least 1 (got {n_labels})")
+    if n_labels < 0:
+        raise UserError(f"n_labels must be at least 0 (got {n_labels})")
     if not width > 0.0:
         raise UserError(f"width must be above 0 (got {width})")
     if bottleneck is not None and bottleneck < 1:
@@ -61,4 +64,9 @@ def create(
     if not 0.0 <= dropout < 1.0:
         raise UserError(f"dropout must be at least 0 and below 1 (got {dropout})")
     trunk, trunk_size = TRUNKS[name](width, dropout, **complete)
-    return Network(trunk, trunk_size, n_labels, bottleneck, dropout)
+    if name != "vggish":
+        return Network(trunk, trunk_size, n_labels, bottleneck, dropout)
+    network = Network(trunk, trunk_size, n_labels, bottleneck or EMBEDDING, dropout)
+    assert network.bottleneck is not None
+    draw(network.bottleneck)
+    return network

@@ -10,7 +10,7 @@ from earmark.config.experiment import (
     parse_config,
 )
 from earmark.config.keys import digest, result_key
-from earmark.config.presets import ARCHITECTURES, PRESETS
+from earmark.config.presets import ARCHITECTURES, OTHER_ARCHITECTURES, PRESETS
 from earmark.config.tree import (
     ArchitectureConfig,
     AugmentConfig,
@@ -23,6 +23,7 @@ from earmark.config.tree import (
 
 __all__ = [
     "ARCHITECTURES",
+    "OTHER_ARCHITECTURES",
     "PRESETS",
     "ArchitectureConfig",
     "AugmentConfig",

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import Field, ValidationError
 
-from earmark.config.presets import ARCHITECTURES, PER_ARCHITECTURE, PRESETS
+from earmark.config.presets import ARCHITECTURES, OTHER_ARCHITECTURES, PER_ARCHITECTURE, PRESETS
 from earmark.config.tree import BUDGETS, Config, Part
 from earmark.errors import UserError, unknown_name
 
@@ -95,8 +95,8 @@ def make_config(preset: str, patch: Mapping[str, Any] | None = None) -> Config:
 def compare_experiment(config: Config, architectures: Sequence[str] = ARCHITECTURES) -> Experiment:
     """The paper's Table 2: one variant an architecture, all else equal."""
     for name in architectures:
-        if name not in ARCHITECTURES:
-            raise unknown_name("architecture", name, ARCHITECTURES)
+        if name not in (*ARCHITECTURES, *OTHER_ARCHITECTURES):
+            raise unknown_name("architecture", name, (*ARCHITECTURES, *OTHER_ARCHITECTURES))
     if len(set(architectures)) != len(architectures):
         raise UserError("--architectures names a network twice")
     if not config.train.has_budget:

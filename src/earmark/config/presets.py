@@ -51,6 +51,9 @@ QUICK: dict[str, Any] = {
 PRESETS: dict[str, dict[str, Any]] = {"modern": MODERN, "quick": QUICK, "paper": PAPER}
 
 ARCHITECTURES = ("fully_connected", "alexnet", "vgg", "inception_v3", "resnet50")
+"""The paper's five, in its order: what is compared where nothing else is said."""
+OTHER_ARCHITECTURES = ("vggish",)
+"""Networks that are compared where they are named."""
 
 # What a preset changes for one network: the paper gives a learning rate for the fully connected one alone.
 PER_ARCHITECTURE: dict[str, dict[str, dict[str, Any]]] = {

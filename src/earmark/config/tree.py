@@ -57,11 +57,12 @@ class ArchitectureConfig(Part):
     """One network. ``options`` are the network's own (see ``earmark architectures``)."""
 
     name: str = "resnet50"
-    """fully_connected, alexnet, vgg, inception_v3 or resnet50."""
+    """fully_connected, alexnet, vgg, inception_v3, resnet50, or vggish."""
     width: float = Field(default=1.0, gt=0.0, le=4.0)
     """Scales channels and dense units; 1.0 is the paper."""
     bottleneck: int | None = Field(default=None, ge=1)
-    """Size of an extra linear layer before the output (the paper's is 128); it becomes the embedding."""
+    """Size of an extra linear layer before the output (the paper's is 128); it becomes the embedding. vggish
+    has one of 128 in any case."""
     dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
     """Dropout before the output layer and between wide dense layers; the paper used none."""
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)

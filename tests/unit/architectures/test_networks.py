@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from earmark import architectures
 from earmark.architectures import OPTIONS, PAPER, PAPER_TABLE_2, count, create
 from earmark.architectures.base import scaled
-from earmark.config import ARCHITECTURES
+from earmark.config import ARCHITECTURES, OTHER_ARCHITECTURES
 from earmark.errors import UserError
 
 WIDTH = 0.125
@@ -30,7 +30,8 @@ def network(name, n_labels=5, seed=0, width=WIDTH, **kwargs):
 
 
 def test_one_list_of_names_everywhere():
-    assert set(OPTIONS) == set(PAPER) == set(ARCHITECTURES) == {row.name for row in PAPER_TABLE_2}
+    assert set(PAPER) == set(ARCHITECTURES) == {row.name for row in PAPER_TABLE_2}
+    assert set(OPTIONS) == {*ARCHITECTURES, *OTHER_ARCHITECTURES}
 
 
 @pytest.mark.parametrize("bottleneck", [None, 16])
@@ -164,7 +165,7 @@ def test_half_width_quarters_most_of_the_weights(name):
         (("fully_connected", 3), {"depth": 0}, "depth of fully_connected must be a whole number of at least 1"),
         (("fully_connected", 3), {"units": True}, "units of fully_connected must be a whole number"),
         (("fully_connected", 3), {"units": 10.5}, "units of fully_connected must be a whole number"),
-        (("vgg", 0), {}, "n_labels must be at least 1"),
+        (("vgg", -1), {}, "n_labels must be at least 0"),
         (("vgg", 3, 0.0), {}, "width must be above 0"),
         (("vgg", 3, float("nan")), {}, "width must be above 0"),
         (("vgg", 3, 1.0, 0), {}, "bottleneck must be at least 1"),
