@@ -47,6 +47,9 @@ def compare(data: str, experiment: str, variants: List[str], model: str, run: st
             comparison=compared.outputs["comparison"],
             checkpoints=dsl.Collected(made.checkpoint),
             metrics=dsl.Collected(made.metrics),
+            catalog=catalog,
+            patches=patches,
+            dataset=dataset,
             model=model,
             run=run,
         )

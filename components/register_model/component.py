@@ -12,6 +12,9 @@ def register_model(
     comparison: dsl.Input[dsl.Artifact],
     checkpoints: dsl.Input[List[dsl.Artifact]],  # noqa: UP006
     metrics: dsl.Input[List[dsl.Artifact]],  # noqa: UP006
+    catalog: dsl.Input[dsl.Artifact],
+    patches: dsl.Input[dsl.Artifact],
+    dataset: dsl.Input[dsl.Artifact],
     model: str,
     run: str,
     version: dsl.Output[dsl.Artifact],
@@ -22,6 +25,9 @@ def register_model(
         comparison: the ranked networks and the champion.
         checkpoints: of every variant.
         metrics: of every variant.
+        catalog: what each clip claims to be.
+        patches: what decoding found.
+        dataset: clips with labels and splits.
         model: name of the registered model.
         run: the run's id.
         version: name and number of the version.
@@ -41,6 +47,9 @@ def register_model(
                 s.read(comparison),
                 [load(c.path) for c in checkpoints],
                 [load(m.path) for m in metrics],
+                s.read(catalog),
+                s.read(patches),
+                s.read(dataset),
                 model,
                 context,
                 s.progress,

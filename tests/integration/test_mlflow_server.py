@@ -9,7 +9,7 @@ import time
 import uuid
 
 import pytest
-from made_run import STEPS, make_run
+from made_run import LABELS, STEPS, make_run
 
 from earmark.errors import EarmarkError
 from earmark.progress import Progress
@@ -129,7 +129,7 @@ def test_a_run_is_registered_once_and_its_model_comes_back(mlflow_server, contex
     assert [(m.version, m.aliases, m.map) for m in list_models() if m.name == name] == [(1, ("champion",), 0.61)]
     assert first.facts["version"] == 1
     package = download(name, "champion", tmp_path / "package")
-    assert package.document["labels"] == ["dog", "rain", "siren"]
+    assert package.document["labels"] == list(LABELS)
     client = connect()
     [model] = client.search_logged_models([experiment(client, context.experiment)])
     assert json.loads(model.tags["mlflow.modelVersions"]) == [{"name": name, "version": 1}]

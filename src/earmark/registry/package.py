@@ -8,12 +8,16 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from earmark.errors import UserError
 from earmark.store import CorruptObject
+from earmark.store.tables import read_table
 
-WEIGHTS, DOCUMENT, CARD = "weights.safetensors", "model.json", "README.md"
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+WEIGHTS, DOCUMENT, CARD, CLIPS = "weights.safetensors", "model.json", "README.md", "clips.parquet"
 SCHEMA_VERSION = 1
 
 
@@ -39,16 +43,39 @@ class Package:
         """What people call it: ``NAME/3``, or the folder."""
         return f"{self.name}/{self.version}" if self.version else str(self.folder)
 
+    def clips(self) -> pa.Table:
+        """Every clip of the catalog that it was trained from: clip_id, clip_key, sha256, uri, start_s, end_s, labels
+        (names), group, split (``train``, ``validation``, ``test``, null for a clip that was left out).
 
-def write_package(folder: Path, weights: Path, document: Mapping[str, Any], card: str) -> str:
+        Raises:
+            UserError: the package is older than this table.
+        """
+        if CLIPS not in sealed_files(self.document):
+            raise UserError(f"model {self.title} does not tell its clips (an older version wrote it): train it again")
+        return read_table((self.folder / CLIPS).read_bytes())
+
+
+def sealed_files(document: Mapping[str, Any]) -> dict[str, str]:
+    """The files that ``model.json`` seals, each with its sha256."""
+    digests = {WEIGHTS: document["weights_sha256"], CLIPS: document.get("clips_sha256")}
+    return {name: sha256 for name, sha256 in digests.items() if sha256}
+
+
+def write_package(folder: Path, weights: Path, document: Mapping[str, Any], clips: bytes, card: str) -> str:
     """Write a package's files.
 
     Returns:
-        The sha256 of ``model.json``, which in turn holds that of the weights.
+        The sha256 of ``model.json``, which in turn holds those of the weights and the clips.
     """
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(weights, folder / WEIGHTS)
-    sealed = {**document, "package_version": SCHEMA_VERSION, "weights_sha256": _sha256(folder / WEIGHTS)}
+    (folder / CLIPS).write_bytes(clips)
+    sealed = {
+        **document,
+        "package_version": SCHEMA_VERSION,
+        "weights_sha256": _sha256(folder / WEIGHTS),
+        "clips_sha256": _sha256(folder / CLIPS),
+    }
     text = json.dumps(sealed, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
     (folder / DOCUMENT).write_text(text, encoding="utf-8")
     (folder / CARD).write_text(card, encoding="utf-8")
@@ -77,8 +104,11 @@ def read_package(folder: Path, document_sha256: str | None = None, *, name: str 
     if document.get("package_version") != SCHEMA_VERSION:
         found = document.get("package_version")
         raise UserError(f"{folder} is a model package of schema {found} where this version reads {SCHEMA_VERSION}")
-    if _sha256(folder / WEIGHTS) != document["weights_sha256"]:
-        raise _altered(folder / WEIGHTS)
+    for file, sha256 in sealed_files(document).items():
+        if not (folder / file).is_file():
+            raise UserError(f"{folder} is not a whole model package: {file} is not there")
+        if _sha256(folder / file) != sha256:
+            raise _altered(folder / file)
     return Package(folder, document, name, version)
 
 

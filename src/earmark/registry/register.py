@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from earmark.config import digest, result_key
 from earmark.errors import EarmarkError, UserError
 from earmark.progress import Progress
 from earmark.registry.card import model_card
+from earmark.registry.clips import clips_of
 from earmark.registry.ending import (
     Network,
     close_run,
@@ -26,11 +29,21 @@ from earmark.registry.ending import (
 )
 from earmark.registry.logged import logged_model, name_version
 from earmark.registry.package import WEIGHTS, write_package
-from earmark.registry.versions import SCORES, check_name, create_version, find_version, make_champion
+from earmark.registry.versions import SCORES, check_name, create_version, find_version, make_challenger, make_champion
 from earmark.store import Attempt, Manifest, Store, find, forget, once
 from earmark.tracking import RunContext, close_outcome, connect, mlflow_needed, parent_run
 
-STEP, EPOCH = "register_model", 1
+STEP, EPOCH = "register_model", 2
+CALIBRATION = "calibration.json"
+
+
+@dataclass(frozen=True)
+class Sounds:
+    """What the networks were trained from."""
+
+    catalog: Manifest
+    patches: Manifest
+    dataset: Manifest
 
 
 def register_model(
@@ -38,6 +51,9 @@ def register_model(
     comparison: Manifest,
     checkpoints: Sequence[Manifest],
     metrics: Sequence[Manifest],
+    catalog: Manifest,
+    patches: Manifest,
+    dataset: Manifest,
     model: str,
     run: RunContext,
     progress: Progress,
@@ -69,7 +85,10 @@ def register_model(
         done = find(store, STEP, key)
         if done is not None and not _is_registered(client, done):
             forget(store, STEP, key)
-        return once(store, STEP, key, lambda made: _register(made, client, comparison, networks, model, run, progress))
+        sounds = Sounds(catalog, patches, dataset)
+        return once(
+            store, STEP, key, lambda made: _register(made, client, comparison, networks, sounds, model, run, progress)
+        )
 
 
 def _failed(failures: Sequence[Mapping[str, str]], failed: Sequence[Manifest]) -> EarmarkError:
@@ -92,6 +111,7 @@ def _register(
     client: MlflowClient,
     comparison: Manifest,
     networks: Sequence[Network],
+    sounds: Sounds,
     model: str,
     run: RunContext,
     progress: Progress,
@@ -102,13 +122,14 @@ def _register(
         run_id, outcome = open_network(store, client, run, parent, dataset, network)
         model_id = None
         if network.name == comparison.facts["champion"]:
-            key, version = _version(store, client, comparison, network, model, run, run_id)
+            key, version = _version(store, client, comparison, network, sounds, model, run, run_id)
             model_id = str(version.source).removeprefix("models:/")
             name_version(client, model_id, model, int(version.version))
             attempt.facts |= {"variant": network.name, "name": model, "version": int(version.version), "package": key}
         close_outcome(client, run_id, outcome, model_id)
     attempt.digest = digest(attempt.facts)
     number = str(attempt.facts["version"])
+    make_challenger(client, model, number)
     make_champion(client, model, number)
     tags = {"earmark.champion": attempt.facts["variant"], "earmark.model": model, "earmark.model_version": number}
     close_run(store, client, parent, comparison, tags)
@@ -120,6 +141,7 @@ def _version(
     client: MlflowClient,
     comparison: Manifest,
     network: Network,
+    sounds: Sounds,
     model: str,
     run: RunContext,
     run_id: str,
@@ -133,14 +155,20 @@ def _version(
     document = document_of(store, network)
     scores = {part: network.metrics.facts[part] for part in ("test", "validation")}
     sealed = {**document, "name": model, "variant": network.name, "run": run.run, "scores": scores}
+    sealed["catalog"] = sounds.catalog.digest
+    sealed["label_ids"] = [label["id"] for label in json.loads(sounds.dataset.files["labels.json"].read(store))]
+    if CALIBRATION in network.metrics.files:
+        sealed["calibration"] = json.loads(network.metrics.files[CALIBRATION].read(store))
     card = _card(comparison, network, document, model, run)
     with tempfile.TemporaryDirectory() as folder:
-        package = write_package(Path(folder), network.checkpoint.files[WEIGHTS].local(store), sealed, card)
+        weights, clips = network.checkpoint.files[WEIGHTS].local(store), clips_of(store, sounds.catalog, sounds.dataset)
+        package = write_package(Path(folder), weights, sealed, clips, card)
         model_id = logged_model(client, run_id, key, network.name, Path(folder), document)
     tags = {
         "architecture": network.checkpoint.facts["name"],
         "variant": network.name,
         "dataset": comparison.facts["dataset"]["digest"],
+        "catalog": sounds.catalog.digest,
         "run": run.run,
         "training": network.checkpoint.key,
         "code_version": document["version"],

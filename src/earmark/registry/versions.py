@@ -15,7 +15,7 @@ from earmark.errors import UserError
 from earmark.tracking import connect, mlflow_needed, tracking_uri
 from earmark.tracking.connection import sqlite_file
 
-CHAMPION = "champion"
+CHAMPION, CHALLENGER = "champion", "challenger"
 KEY = "earmark.key"
 SCORES = ("map", "auc", "d_prime", "accuracy")
 FORBIDDEN = "/:%\"'`"
@@ -100,6 +100,12 @@ def create_version(
     return first
 
 
+def make_challenger(client: MlflowClient, name: str, version: str) -> None:
+    """Point the alias of the version that asks to be champion at one; the champion does not ask."""
+    if str(client.get_registered_model(name).aliases.get(CHAMPION)) != str(version):
+        client.set_registered_model_alias(name, CHALLENGER, version)
+
+
 def make_champion(client: MlflowClient, name: str, version: str) -> None:
     """Point the alias at a version, and note there when, and from which version, it came: MLflow keeps no history."""
     before = client.get_registered_model(name).aliases.get(CHAMPION)
@@ -108,6 +114,8 @@ def make_champion(client: MlflowClient, name: str, version: str) -> None:
     client.set_model_version_tag(name, version, "promoted_from", str(before or ""))
     client.set_model_version_tag(name, version, "promoted_at", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     client.set_registered_model_alias(name, CHAMPION, version)
+    if str(client.get_registered_model(name).aliases.get(CHALLENGER)) == str(version):
+        client.delete_registered_model_alias(name, CHALLENGER)
 
 
 def every(page: Callable[[str | None], Any]) -> Iterator[Any]:

@@ -1,9 +1,8 @@
 import json
+from dataclasses import replace
 
-import numpy as np
 import pytest
-from made_run import make_run
-from safetensors.numpy import load_file
+from made_run import LABELS, SPLITS, make_run, make_weights
 
 from earmark.errors import UserError
 from earmark.progress import Progress
@@ -22,18 +21,40 @@ def downloaded(tmp_path, mlflow_db):
 
 def test_the_champion_comes_back_as_it_was_trained(downloaded):
     package, folder = downloaded
-    expected = np.random.default_rng(0).normal(size=(3, 8)).astype(np.float32)
-    np.testing.assert_array_equal(load_file(package.weights)["output.weight"], expected)
+    assert package.weights.read_bytes() == make_weights("fully_connected", 0.02, len(LABELS), 0)
     assert package.document["labels"] == ["dog", "rain", "siren"]
     assert package.document["scores"]["test"]["map"] == 0.61
     assert (folder / "README.md").read_text().startswith("# esc10")
     assert download("esc10", "1", folder).document == package.document
 
 
+def test_a_package_tells_which_clips_it_was_trained_on_and_which_were_left_out(downloaded):
+    package, _ = downloaded
+    clips = {row["clip_id"]: row for row in package.clips().to_pylist()}
+    assert [clips[f"rain-{split}.wav"]["split"] for split in SPLITS] == list(SPLITS)
+    assert clips["rain-train.wav"]["labels"] == ["rain"]
+    assert clips["silent.wav"]["split"] is None
+    assert clips["silent.wav"]["clip_key"] == clips["silent.wav"]["sha256"]
+    assert package.document["label_ids"] == list(LABELS)
+
+
+def test_an_older_package_without_clips_says_so(downloaded):
+    package, _ = downloaded
+    older = {name: value for name, value in package.document.items() if name != "clips_sha256"}
+    with pytest.raises(UserError, match="esc10/1 does not tell its clips"):
+        replace(package, document=older).clips()
+
+
 def test_an_altered_file_is_named_and_refused(downloaded, tmp_path):
     package, folder = downloaded
-    package.weights.write_bytes(package.weights.read_bytes()[:-1] + b"\0")
+    weights = package.weights.read_bytes()
+    package.weights.write_bytes(weights[:-1] + b"\0")
     with pytest.raises(CorruptObject, match=r"weights\.safetensors was altered after registration"):
+        read_package(folder)
+    clips = folder / "clips.parquet"
+    package.weights.write_bytes(weights)
+    clips.write_bytes(clips.read_bytes() + b"\0")
+    with pytest.raises(CorruptObject, match=r"clips\.parquet was altered after registration"):
         read_package(folder)
     [registered] = (tmp_path / "mlartifacts").rglob("model.json")
     registered.write_text(json.dumps(package.document | {"labels": ["cat", "rain", "siren"]}))

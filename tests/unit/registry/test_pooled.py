@@ -37,7 +37,7 @@ def run(tmp_path):
     def pooled(failures=()):
         def work(attempt):
             attempt.put("report.html", b"<title>pooled</title>")
-            network = {"name": "resnet50", "single": SUMMARY, "ensemble": None}
+            network = {"name": "fully_connected", "single": SUMMARY, "ensemble": None}
             attempt.facts = {"evaluated_clips": 12, "folds": ["1", "2"], "seeds": [0], "networks": [network]}
             attempt.facts |= {"chosen": None, "failures": list(failures)}
 
@@ -61,19 +61,19 @@ def found():
 
 def test_models_of_different_folds_hang_under_one_run_that_ends(run, mlflow_db):
     # As training leaves it: under the run, of another dataset than the other model.
-    child = Tracker(CONTEXT, DatasetFacts("d0", "/clips", {}), PROGRESS).child("fold0", "resnet50", {})
+    child = Tracker(CONTEXT, DatasetFacts("d0", "/clips", {}), PROGRESS).child("fold0", "fully_connected", {})
     child.finish()
     run()
     runs = found()
     assert {name: each.info.status for name, each in runs.items()} == dict.fromkeys(
-        ("crossval-1", "resnet50", "alexnet"), "FINISHED"
+        ("crossval-1", "fully_connected", "alexnet"), "FINISHED"
     )
     parent = runs["crossval-1"]
-    for name, dataset in (("resnet50", "d0"), ("alexnet", "d1")):
+    for name, dataset in (("fully_connected", "d0"), ("alexnet", "d1")):
         assert runs[name].data.tags["mlflow.parentRunId"] == parent.info.run_id
         assert runs[name].data.tags["earmark.dataset"] == dataset
     assert parent.data.metrics["test/map"] == 0.5
-    assert "| resnet50 | single | 0.500 |" in parent.data.tags["mlflow.note.content"]
+    assert "| fully_connected | single | 0.500 |" in parent.data.tags["mlflow.note.content"]
     assert [file.path for file in connect().list_artifacts(parent.info.run_id)] == ["report.html"]
     assert list_models() == []
 
@@ -91,7 +91,7 @@ def test_a_model_that_failed_is_a_failed_run_with_its_cause(run, mlflow_db):
     runs = found()
     assert {name: each.info.status for name, each in runs.items()} == {
         "crossval-1": "FAILED",
-        "resnet50": "FINISHED",
+        "fully_connected": "FINISHED",
         "alexnet": "FAILED",
     }
     assert runs["alexnet"].data.tags["earmark.cause"] == "the disk is full"

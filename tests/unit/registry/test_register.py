@@ -34,14 +34,20 @@ def runs_by_name(client):
 def test_the_champion_becomes_a_version_with_scores_card_and_alias(store, mlflow_db):
     made = make_run(store)
     facts = done(store, made).facts
-    assert (facts["name"], facts["version"], facts["variant"]) == ("esc10", 1, "resnet50")
+    assert (facts["name"], facts["version"], facts["variant"]) == ("esc10", 1, "fully_connected")
     [listed] = list_models()
-    assert (listed.name, listed.version, listed.aliases, listed.architecture) == ("esc10", 1, ("champion",), "resnet50")
+    assert (listed.name, listed.version, listed.aliases, listed.architecture) == (
+        "esc10",
+        1,
+        ("champion",),
+        "fully_connected",
+    )
     assert (listed.map, listed.auc, listed.d_prime, listed.accuracy) == (0.61, 0.9, 1.812, 0.725)
-    assert (listed.dataset, listed.run) == ("d" * 32, "compare-1")
+    assert (listed.dataset, listed.run) == (made.dataset.digest, "compare-1")
     version = connect().get_model_version_by_alias("esc10", "champion")
     assert "0.610 (0.510 to 0.710)" in version.description
     assert version.tags["training"] == made.checkpoints[0].key
+    assert version.tags["catalog"] == made.catalog.digest
     assert version.tags["promoted_from"] == ""
 
 
@@ -51,7 +57,7 @@ def test_every_network_has_a_run_with_its_curves_and_scores_even_where_training_
     client = connect()
     runs = runs_by_name(client)
     assert {name: run.info.status for name, run in runs.items()} == dict.fromkeys(
-        ("compare-1", "resnet50", "alexnet"), "FINISHED"
+        ("compare-1", "fully_connected", "alexnet"), "FINISHED"
     )
     alexnet = runs["alexnet"]
     history = client.get_metric_history(alexnet.info.run_id, "train/loss")
@@ -63,12 +69,12 @@ def test_every_network_has_a_run_with_its_curves_and_scores_even_where_training_
     assert alexnet.data.tags["mlflow.parentRunId"] == runs["compare-1"].info.run_id
     parent = runs["compare-1"]
     assert [file.path for file in client.list_artifacts(parent.info.run_id)] == ["report.html"]
-    assert "| resnet50 | 0.610 |" in parent.data.tags["mlflow.note.content"]
+    assert "| fully_connected | 0.610 |" in parent.data.tags["mlflow.note.content"]
 
 
 def test_a_run_that_training_logged_is_completed_not_doubled(store, mlflow_db):
     made = make_run(store)
-    dataset = DatasetFacts("d" * 32, "/clips", {})
+    dataset = DatasetFacts(made.dataset.digest, "/clips", {})
     child = Tracker(made.context, dataset, PROGRESS).child(made.checkpoints[1].key, "alexnet", {})
     child.log("train", {"step": STEPS[0], "loss": 1 / STEPS[0], "learning_rate": 1e-3})
     child.finish()
@@ -125,7 +131,7 @@ def test_killed_between_version_and_alias_it_is_completed_by_the_next_try(store,
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(register, "make_champion", killed)
+    monkeypatch.setattr(register, "make_challenger", killed)
     with pytest.raises(KeyboardInterrupt):
         done(store, made)
     assert [(m.version, m.aliases) for m in list_models()] == [(1, ())]
@@ -167,7 +173,7 @@ def test_racing_registrations_make_one_version(store, mlflow_db):
         results = list(pool.map(lambda _: done(store, made), range(4)))
     assert {result.facts["version"] for result in results} == {int(list_models()[0].version)}
     assert [m.aliases for m in list_models()] == [("champion",)]
-    assert set(runs_by_name(connect())) == {"compare-1", "resnet50", "alexnet"}
+    assert set(runs_by_name(connect())) == {"compare-1", "fully_connected", "alexnet"}
 
 
 def test_a_failed_network_fails_the_run_by_name_and_registers_nothing(store, mlflow_db):
@@ -180,7 +186,7 @@ def test_a_failed_network_fails_the_run_by_name_and_registers_nothing(store, mlf
     assert {name: run.info.status for name, run in runs.items()} == {
         "compare-1": "FAILED",
         "alexnet": "FAILED",
-        "resnet50": "FINISHED",
+        "fully_connected": "FINISHED",
     }
     assert runs["alexnet"].data.tags["earmark.cause"] == "the disk is full"
     assert "**alexnet failed**: the disk is full" in runs["compare-1"].data.tags["mlflow.note.content"]
@@ -188,7 +194,7 @@ def test_a_failed_network_fails_the_run_by_name_and_registers_nothing(store, mlf
 
 def test_a_network_that_failed_in_training_keeps_the_run_it_had(store, mlflow_db):
     made = make_run(store, failed=["alexnet"])
-    dataset = DatasetFacts("d" * 32, "/clips", {})
+    dataset = DatasetFacts(made.dataset.digest, "/clips", {})
     Tracker(made.context, dataset, PROGRESS).child("its key", "alexnet", {}).finish("FAILED", cause="out of memory")
     failed = [Manifest.failure("train_model", c.facts["variant"], "out of memory") for c in made.checkpoints[1:]]
     with pytest.raises(EarmarkError):
