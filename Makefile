@@ -14,8 +14,9 @@ DATA ?= examples/esc10
 run: $(MADE)
 	$(BIN)/earmark run compare --data $(DATA) --preset quick
 
+# Half of the suite waits for processes and servers: two files at a time, a thread each.
 test: $(MADE)
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(MADE)
 	$(BIN)/ruff check

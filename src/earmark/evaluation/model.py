@@ -59,8 +59,8 @@ def load_model(store: Store, checkpoint: Manifest) -> Model:
         EarmarkError: ``model.json`` has another schema.
         CorruptObject: weights or description are damaged.
     """
-    files = checkpoint.files
-    return model_of(files["weights.safetensors"].read(store), json.loads(files["model.json"].read(store)))
+    document = _known(json.loads(checkpoint.files["model.json"].read(store)))
+    return model_of(checkpoint.files["weights.safetensors"].read(store), document)
 
 
 def model_of(weights: bytes, document: dict[str, Any]) -> Model:
@@ -71,12 +71,7 @@ def model_of(weights: bytes, document: dict[str, Any]) -> Model:
     """
     from safetensors.torch import load
 
-    if document["schema_version"] != SCHEMA_VERSION:
-        raise EarmarkError(
-            f"model.json of schema {document['schema_version']} where this version reads {SCHEMA_VERSION}: "
-            "train the network again with this version"
-        )
-    wanted = ArchitectureConfig.model_validate(document["architecture"])
+    wanted = ArchitectureConfig.model_validate(_known(document)["architecture"])
     with torch.random.fork_rng(devices=[]):
         network = create(
             wanted.name, len(document["labels"]), wanted.width, wanted.bottleneck, wanted.dropout, **wanted.options
@@ -91,6 +86,15 @@ def model_of(weights: bytes, document: dict[str, Any]) -> Model:
         document=document,
         output=document["output"],
     )
+
+
+def _known(document: dict[str, Any]) -> dict[str, Any]:
+    if document["schema_version"] != SCHEMA_VERSION:
+        raise EarmarkError(
+            f"model.json of schema {document['schema_version']} where this version reads {SCHEMA_VERSION}: "
+            "train the network again with this version"
+        )
+    return document
 
 
 def score_clip(model: Model, frames_TF: NDArray[Any]) -> ClipScores:
