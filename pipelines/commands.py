@@ -197,9 +197,8 @@ def show_architectures(labels: int, width: float, bottleneck: int | None, json: 
     """``earmark architectures``."""
     from earmark.architectures import PAPER, count
 
-    counts = {
-        name: count(name, labels, width=width, bottleneck=bottleneck) for name in (*ARCHITECTURES, *OTHER_ARCHITECTURES)
-    }
+    names = (*ARCHITECTURES, *OTHER_ARCHITECTURES)
+    counts = {name: count(name, labels, width=width, bottleneck=bottleneck) for name in names}
     # The last layer is the output: its kernel is embedding × labels.
     embeddings = {name: c.layers[-1].weights // labels for name, c in counts.items()}
     if json:

@@ -68,5 +68,5 @@ def create(
         return Network(trunk, trunk_size, n_labels, bottleneck, dropout)
     network = Network(trunk, trunk_size, n_labels, bottleneck or EMBEDDING, dropout)
     assert network.bottleneck is not None
-    draw(network.bottleneck)
+    draw(network.bottleneck, width)
     return network

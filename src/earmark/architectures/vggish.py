@@ -1,7 +1,8 @@
-"""VGGish, the released relative of the paper's VGG: configuration A without its last block, no batch norm, 128 values."""
+"""VGGish, the released relative of the paper's VGG: configuration A, four blocks, no batch norm, 128 values."""
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ BLOCKS = ((64, 1), (128, 1), (256, 2), (512, 2))
 EMBEDDING = 128
 """Size of the embedding at any width, so that PCA and 8-bit files stay what they are elsewhere."""
 STD = 0.01
-"""Of initial weights, which are drawn from a normal distribution cut at two of these."""
+"""Of initial weights at width 1, drawn from a normal distribution cut at two of these."""
 
 
 def vggish(width: float, dropout: float) -> tuple[nn.Module, int]:
@@ -35,13 +36,15 @@ def vggish(width: float, dropout: float) -> tuple[nn.Module, int]:
     units = scaled(4096, width)
     layers["flatten"] = FlattenChannelsLast()
     layers["dense"] = nn.Sequential(
-        TruncatedDense(channels * 6 * 4, units),
+        UndrawnDense(channels * 6 * 4, units),
         nn.ReLU(inplace=True),
         Dropout(dropout),
-        TruncatedDense(units, units),
+        UndrawnDense(units, units),
         nn.ReLU(inplace=True),
     )
-    return nn.Sequential(layers), units
+    trunk = nn.Sequential(layers)
+    draw(trunk, width)
+    return trunk, units
 
 
 class BiasedConvolution(nn.Conv2d):
@@ -51,16 +54,14 @@ class BiasedConvolution(nn.Conv2d):
         super().__init__(in_channels, channels, 3, padding=1)
 
     def reset_parameters(self) -> None:
-        """Draw the kernel."""
-        draw(self)
+        """Left to :func:`draw`."""
 
 
-class TruncatedDense(Dense):
-    """Dense layer with VGGish's initial weights."""
+class UndrawnDense(Dense):
+    """Dense layer whose weights :func:`draw` gives."""
 
     def reset_parameters(self) -> None:
-        """Draw the kernel."""
-        draw(self)
+        """Left to :func:`draw`."""
 
 
 class FlattenChannelsLast(nn.Module):
@@ -71,9 +72,15 @@ class FlattenChannelsLast(nn.Module):
         return x_BCTF.permute(0, 2, 3, 1).flatten(1)
 
 
-def draw(layer: nn.Conv2d | nn.Linear) -> None:
-    """VGGish's initial weights: N(0, 0.01) cut at two deviations, biases at zero."""
-    assert layer.bias is not None
-    if not layer.weight.is_meta:
-        nn.init.trunc_normal_(layer.weight, std=STD, a=-2 * STD, b=2 * STD)
-    nn.init.zeros_(layer.bias)
+def draw(network: nn.Module, width: float) -> None:
+    """VGGish's initial weights: N(0, 0.01) cut at two deviations, biases at zero.
+
+    A narrower network's are larger: each unit sums over fewer, and at 0.01 nothing of the patch would reach the end.
+    """
+    std = STD / math.sqrt(width)
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            assert layer.bias is not None
+            if not layer.weight.is_meta:
+                nn.init.trunc_normal_(layer.weight, std=std, a=-2 * std, b=2 * std)
+            nn.init.zeros_(layer.bias)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from earmark.architectures import count, create
 from earmark.config import ARCHITECTURES, compare_experiment, make_config
@@ -55,3 +56,23 @@ def test_it_is_compared_only_where_it_is_named():
     assert [variant.name for variant in compare_experiment(config).variants] == list(ARCHITECTURES)
     [variant] = compare_experiment(config, ["vggish"]).variants
     assert variant.patch["architecture"] == {"name": "vggish"}
+
+
+def test_a_narrow_one_at_the_rate_of_quick_learns_to_tell_bands_apart():
+    torch.manual_seed(0)
+    network = create("vggish", 3, 0.25)
+    optimiser = torch.optim.Adam(network.parameters(), lr=3e-4)
+    drawn = torch.Generator().manual_seed(0)
+    losses = []
+    for _ in range(90):
+        y_B = torch.randint(0, 3, (12,), generator=drawn)
+        x_BTF = torch.randn(12, 96, 64, generator=drawn) - 3
+        for x_TF, y in zip(x_BTF, y_B.tolist(), strict=True):
+            x_TF[:, 20 * y : 20 * y + 8] += 2
+        loss = F.cross_entropy(network(x_BTF), y_B)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[0] > 1.05
+    assert max(losses[-10:]) < 0.1
