@@ -18,6 +18,7 @@ from earmark.config.tree import (
     DataConfig,
     EvaluateConfig,
     FeatureSpec,
+    GateConfig,
     TrainConfig,
 )
 
@@ -32,6 +33,7 @@ __all__ = [
     "EvaluateConfig",
     "Experiment",
     "FeatureSpec",
+    "GateConfig",
     "TrainConfig",
     "Variant",
     "canonical_json",

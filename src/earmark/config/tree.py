@@ -214,6 +214,22 @@ class EvaluateConfig(Part):
     """Coverage of the intervals."""
 
 
+class GateConfig(Part):
+    """When a new version takes the champion's place. Both are scored on the same clips, which neither learned from."""
+
+    margin: float = Field(default=0.0, ge=0.0, le=1.0)
+    """By how much mAP the challenger must be better. 0: as good is enough, since it knows the newer data."""
+    tolerance: float = Field(default=0.02, ge=0.0, le=1.0)
+    """How much mAP may be lost at worst: the lower end of the difference's interval must not be below minus this. At 0
+    a few hundred clips can seldom prove anything; 0.02 is what another seed of the same network changes."""
+    confidence: float = Field(default=0.9, gt=0.0, lt=1.0)
+    """Coverage of the difference's interval; only its lower end protects, so 0.9 errs once in twenty."""
+    protected: tuple[str, ...] = ()
+    """Labels that must not get worse: a loss of average precision above the tolerance refuses, whatever the mAP."""
+    min_positives: int = Field(default=10, ge=1)
+    """Clips that a protected label needs among those scored: with fewer, one clip decides, and it is only reported."""
+
+
 class Config(Part):
     """The whole experiment of one network."""
 
@@ -227,3 +243,4 @@ class Config(Part):
     augment: AugmentConfig = AugmentConfig()
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+    gate: GateConfig = GateConfig()
