@@ -20,6 +20,7 @@ from earmark.features.spec import (
     patch_count,
     patch_starts,
 )
+from earmark.features.stream import FrameMaker, SoundBlocks, frame_blocks, open_blocks, raw_blocks
 
 __all__ = [
     "FLOOR",
@@ -32,22 +33,27 @@ __all__ = [
     "ClipFacts",
     "DecodeError",
     "FeatureSpec",
+    "FrameMaker",
     "FrameStore",
     "Sound",
+    "SoundBlocks",
     "clip_key",
     "decode",
     "dequantise",
     "extract_features",
+    "frame_blocks",
     "frame_count",
     "frames_of",
     "frames_of_segments",
     "frames_of_sound",
     "log_mel",
     "mel_matrix",
+    "open_blocks",
     "padded_samples",
     "patch_count",
     "patch_starts",
     "patches",
     "quantise",
+    "raw_blocks",
     "silent_frames",
 ]

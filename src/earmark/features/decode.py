@@ -115,7 +115,7 @@ def _soundfile(data: bytes) -> Sound:
 
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
-            samples_NC = file.read(dtype=_dtype_of(file.subtype), always_2d=True)
+            samples_NC = file.read(dtype=dtype_of(file.subtype), always_2d=True)
             return Sound(samples_NC, file.samplerate)
     except soundfile.LibsndfileError as error:
         raise DecodeError(error.error_string.strip().rstrip(".").lower()) from error
@@ -123,7 +123,8 @@ def _soundfile(data: bytes) -> Sound:
         raise DecodeError(str(error) or type(error).__name__) from error
 
 
-def _dtype_of(subtype: str) -> str:
+def dtype_of(subtype: str) -> str:
+    """The type that samples of one of libsndfile's encodings are decoded to."""
     if subtype in INT16_SUBTYPES:
         return "int16"
     if subtype in INT32_SUBTYPES:
