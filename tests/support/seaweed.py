@@ -83,6 +83,7 @@ class SeaweedFS:
             **ADDRESSES,
             "master.volumeSizeLimitMB": 64,
             "master.telemetry": "false",
+            "master.electionTimeout": "300ms",
             "volume.max": 200,
             "volume.minFreeSpace": "100MiB",
             "volume.preStopSeconds": 0,
