@@ -13,6 +13,7 @@ from earmark.store.manifest import Attempt, FileRef, Manifest, find, forget, loa
 __all__ = [
     "Attempt",
     "CorruptObject",
+    "Directory",
     "FileRef",
     "Manifest",
     "MissingObject",

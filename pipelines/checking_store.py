@@ -1,0 +1,112 @@
+"""Checks of the store: that it answers, what time it has, and that this identity may do what steps do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from earmark.errors import EarmarkError, UserError
+from earmark.pipelines.checking import Line, one_line
+from earmark.pipelines.checking_http import clock_line, reach
+from earmark.store import Directory, Store, open_store, store_uri
+
+PART = "store"
+ENDPOINT = "EARMARK_S3_ENDPOINT"
+# Every identity may write below it, however few rights it has.
+PROBES = "runs"
+LOW_DISK_BYTES, NO_DISK_BYTES = 10 * 2**30, 2**30
+
+
+def check_store() -> Iterator[Line]:
+    """Lines about the store that ``EARMARK_STORE`` names."""
+    uri = store_uri()
+    store = open_store(uri)
+    if isinstance(store, Directory):
+        yield from _check_directory(store)
+        return
+    endpoint = os.environ.get(ENDPOINT)
+    if endpoint is None:
+        hint = f"set {ENDPOINT} to the address of the S3 server"
+        yield Line("note", PART, f"{uri}: {ENDPOINT} is not set, so the SDK's own default is used", hint)
+    else:
+        answer = reach(endpoint)
+        if isinstance(answer, str):
+            hint = f"start the server, or correct {ENDPOINT}; a proxy or firewall between is the other cause"
+            yield Line("bad", PART, f"{endpoint} does not answer ({answer})", hint, mendable=False)
+            return
+        yield Line("ok", PART, f"{endpoint} answers in {1000 * answer.seconds:.0f} ms")
+        yield clock_line(PART, answer)
+    yield from try_rights(store)
+
+
+def try_rights(store: Store) -> Iterator[Line]:
+    """Write, read, keep and delete an object of our own: what a step does with its results."""
+    key, data = f"{PROBES}/check-{uuid.uuid4().hex}", b"earmark check"
+    try:
+        first = store.put_new(key, data)
+    except EarmarkError as error:
+        yield Line("bad", PART, one_line(error), mendable=isinstance(error, UserError))
+        return
+    assert first
+    yield Line("ok", PART, f"{store.uri} can be written")
+    yield _kept(store, key, data)
+    yield _readable(store, key, data)
+    try:
+        store.delete(key)
+    except EarmarkError as error:
+        hint = f"allow deletion below {store.uri} (results are replaced without it, but nothing is cleared away)"
+        yield Line("note", PART, f"the object {key} cannot be deleted and stays: {one_line(error)}", hint)
+    else:
+        yield Line("ok", PART, f"{store.uri} lets its objects be deleted")
+
+
+def _kept(store: Store, key: str, data: bytes) -> Line:
+    try:
+        again = store.put_new(key, data)
+    except EarmarkError as error:
+        return Line(
+            "bad", PART, f"writing only if absent fails: {one_line(error)}", mendable=isinstance(error, UserError)
+        )
+    if again:
+        hint = "use a server that heeds If-None-Match (SeaweedFS 4, MinIO, S3): without it two steps can both win"
+        return Line("bad", PART, "the store replaces an object that was to be written only if absent", hint)
+    return Line("ok", PART, "of two that write one object the first wins (If-None-Match)")
+
+
+def _readable(store: Store, key: str, data: bytes) -> Line:
+    try:
+        found = store.get(key)
+        listed = [info.key for info in store.list(key)]
+    except EarmarkError as error:
+        return Line("bad", PART, f"reading fails: {one_line(error)}", mendable=isinstance(error, UserError))
+    if found != data or listed != [key]:
+        hint = "see whether another server answers at this address, or a proxy keeps old answers"
+        return Line("bad", PART, "what is read or listed is not what was just written", hint)
+    return Line("ok", PART, f"{store.uri} can be read and listed")
+
+
+def _check_directory(store: Directory) -> Iterator[Line]:
+    try:
+        yield from try_rights(store)
+    except OSError as error:
+        hint = "give its folder to this user, or choose another with --work or EARMARK_STORE"
+        yield Line("bad", PART, f"{store.root} cannot be written ({error.strerror})", hint)
+        return
+    yield disk_line(PART, store.root)
+
+
+def disk_line(part: str, folder: Path) -> Line:
+    """How much room is left where a folder is, or will be."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    what = f"{free / 2**30:.1f} GiB free at {folder}"
+    if free < NO_DISK_BYTES:
+        return Line("bad", part, what, "make room, or choose another place: a run stops when it cannot write")
+    if free < LOW_DISK_BYTES:
+        return Line(
+            "note", part, what, "make room before a long run: an hour of sound is 22 MB, a checkpoint up to 1 GB"
+        )
+    return Line("ok", part, what)
