@@ -1,19 +1,31 @@
-"""How good scores are, from arrays alone: AP, AUC, d-prime, 1-best accuracy, confusion, and how sure they are."""
+"""How good scores are, from arrays alone: AP, AUC, d-prime, 1-best accuracy, confusion, how sure they are, and
+how far a score can be taken as a probability."""
 
 from earmark.metrics.best import confusion, one_best_accuracy, recall
+from earmark.metrics.calibration import Calibrated, Calibration, calibrate
 from earmark.metrics.intervals import Interval, Intervals, bootstrap, interval, resample
 from earmark.metrics.ranking import Scores, d_prime, score
+from earmark.metrics.reliability import Bin, Reliability, reliability
+from earmark.metrics.thresholds import Threshold, choose_thresholds
 
 __all__ = [
+    "Bin",
+    "Calibrated",
+    "Calibration",
     "Interval",
     "Intervals",
+    "Reliability",
     "Scores",
+    "Threshold",
     "bootstrap",
+    "calibrate",
+    "choose_thresholds",
     "confusion",
     "d_prime",
     "interval",
     "one_best_accuracy",
     "recall",
+    "reliability",
     "resample",
     "score",
 ]
