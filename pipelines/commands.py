@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import typer
 
 from earmark.config import ARCHITECTURES, OTHER_ARCHITECTURES, Experiment, make_config
 from earmark.errors import EarmarkError, UserError
+from earmark.pipelines.decision import champion_in, decision_lines, decision_of, gate_in
 from earmark.pipelines.folds import Folds, choose_folds, crossval_request
 from earmark.pipelines.local import Place, open_place, run_pipeline
 from earmark.pipelines.pooled import POOLED_COLUMNS, pooled_notes, pooled_rows, pooled_title
@@ -39,7 +40,8 @@ def run_compare(
 ) -> None:
     """``earmark run compare``: run the graph here, then print the table and where the report is."""
     experiment = compare_request(preset, patch, architectures)
-    _run("compare", data, experiment, model, work, processes, json)
+    place = replace(open_place(work), processes=processes)
+    run_graph("compare", data, experiment, model, place, json, _print_comparison)
 
 
 def run_crossval(
@@ -54,32 +56,53 @@ def run_crossval(
     processes: int | None = None,
 ) -> None:
     """``earmark run compare`` over folds or seeds: run the graph here, then print the pooled scores."""
-    chosen = choose_folds(folds, _absolute(data)) if folds is not None else Folds()
+    chosen = choose_folds(folds, absolute(data)) if folds is not None else Folds()
     experiment = crossval_request(preset, patch, architectures, chosen, seeds)
-    _run("crossval", data, experiment, "", work, processes, json)
-
-
-def _run(
-    pipeline: str, data: str, experiment: Experiment, model: str, work: str, processes: int | None, json: bool
-) -> None:
-    """Run a pipeline over an experiment's variants, and print what came out, whether it succeeds or not."""
     place = replace(open_place(work), processes=processes)
+    run_graph("crossval", data, experiment, "", place, json, _print_pooled)
+
+
+def run_graph(
+    pipeline: str,
+    data: str,
+    experiment: Experiment,
+    model: str,
+    place: Place,
+    json: bool,
+    show: Callable[[Place, Store, str, bool], None],
+    *,
+    more: Mapping[str, Any] | None = None,
+    identity: Mapping[str, Any] | None = None,
+) -> None:
+    """Run a pipeline over an experiment's variants, and show what came out, whether it succeeds or not.
+
+    Args:
+        pipeline: its name.
+        data: where the clips are.
+        experiment: base config and variants.
+        model: name of the registered model, "" for a pipeline that registers none.
+        place: where the run keeps things.
+        json: whether one JSON document is wanted.
+        show: prints what the run's steps left in the store.
+        more: parameters of this pipeline alone.
+        identity: what the run is named by beside its parameters.
+    """
     store = _store(place)
-    show = _print_comparison if pipeline == "compare" else _print_pooled
     arguments: dict[str, Any] = {
-        "data": _absolute(data),
+        "data": absolute(data),
         "experiment": experiment.to_json(),
         "variants": [variant.name for variant in experiment.variants],
         **({"model": model} if model else {}),
+        **(more or {}),
     }
-    name = run_id(pipeline, arguments)
+    name = run_id(pipeline, {**arguments, **(identity or {})})
     preset = experiment.base.preset
     run = Run(name, pipeline, arguments["data"], model, preset, tuple(arguments["variants"]), now())
     record(store, run)
     # SIGTERM ends a run as Ctrl-C does: its children are a session of their own and would go on.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     terminal = Terminal()
-    what = "networks" if pipeline == "compare" else "models (networks × folds × seeds)"
+    what = "models (networks × folds × seeds)" if pipeline == "crossval" else "networks"
     terminal.console.print(f"run {name}: {len(run.variants)} {what} on {data}, preset {preset}")
     if experiment.base.architecture.width >= SLOW_WIDTH and not visible_gpus():
         terminal.console.print("no GPU here: at this width a network takes hours; --preset quick takes minutes")
@@ -99,7 +122,8 @@ def _run(
     show(place, store, name, json)
 
 
-def _absolute(data: str) -> str:
+def absolute(data: str) -> str:
+    """A place of data that means the same in every process."""
     return str(Path(data).expanduser().absolute()) if "://" not in data else data
 
 
@@ -124,18 +148,23 @@ def _print_comparison(place: Place, store: Store, run: str, json: bool) -> None:
     if comparison is None:
         return
     report = _report_file(place, store, run, None)
-    registered = result_of(store, run, "register_model")
-    champion = None
-    if registered is not None:
-        champion = {"name": registered.facts["name"], "version": registered.facts["version"]}
+    decision = decision_of(place, store, run)
     if json:
-        print_json({**comparison.facts, "run": run, "report": str(report), "champion": champion})
+        told = {"champion": champion_in(decision), "gate": gate_in(decision)} if decision else {"champion": None}
+        print_json({**comparison.facts, "run": run, "report": str(report), **told})
         return
-    title = f"{comparison.facts['evaluated_clips']} test clips; networks in the order of the validation part"
-    print_table(title, COMPARISON_COLUMNS, comparison_rows(comparison.facts["networks"]))
-    if champion:
-        print(f"champion: {comparison.facts['champion']}, version {champion['version']} of model {champion['name']}")
+    print_networks(comparison.facts)
+    if decision is not None:
+        print(f"registered: {comparison.facts['champion']}, version {decision['version']} of model {decision['name']}")
+        for line in decision_lines(decision):
+            print(line)
     print(f"report: {report}")
+
+
+def print_networks(facts: Mapping[str, Any]) -> None:
+    """The networks of a comparison as a table."""
+    title = f"{facts['evaluated_clips']} test clips; networks in the order of the validation part"
+    print_table(title, COMPARISON_COLUMNS, comparison_rows(facts["networks"]))
 
 
 def write_report(run: str, output: Path | None, work: str) -> Path:
@@ -169,9 +198,14 @@ def show_runs(work: str, json: bool) -> None:
     print_table(f"{len(rows)} runs", ("run", "state", "started", "preset", "networks", "data"), rows, left=6)
 
 
-def show_models(work: str, json: bool) -> None:
-    """``earmark models``."""
+def show_models(work: str, json: bool, name: str | None = None) -> None:
+    """``earmark models``; with a name its promotions."""
     os.environ.update(open_place(work).environment())
+    if name is not None:
+        from earmark.pipelines.promotions import show_history
+
+        show_history(name, json)
+        return
     from earmark.registry import list_models
 
     found = list_models()

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from kfp import dsl
+
+from earmark.components.assemble_dataset import assemble_dataset
 from earmark.components.build_catalog import build_catalog
+from earmark.components.compare_models import compare_models
 from earmark.components.evaluate_model import evaluate_model
 from earmark.components.extract_features import extract_features
+from earmark.components.register_model import register_model
 from earmark.components.train_model import train_model
 from earmark.pipelines.placement import place
 
@@ -46,3 +51,39 @@ def train_and_score(dataset: Any, patches: Any, experiment: Any, variant: Any, r
         )
     )
     return Variant(trained.outputs["checkpoint"], scored.outputs["metrics"])
+
+
+def compare_and_register(found: Found, experiment: Any, variants: Any, model: Any, run: Any) -> None:
+    """Patches to a registered model: every variant trained and scored alike, the best one put to the gate."""
+    catalog, patches = found
+    assembled = assemble_dataset(catalog=catalog, patches=patches, experiment=experiment, run=run)
+    dataset = place(assembled).outputs["dataset"]
+
+    with dsl.ParallelFor(variants, parallelism=1) as variant:
+        made = train_and_score(dataset, patches, experiment, variant, run)
+
+    # Each use collects anew: the compiler changes a Collected object when it first meets it.
+    compared = place(
+        compare_models(
+            metrics=dsl.Collected(made.metrics),
+            checkpoints=dsl.Collected(made.checkpoint),
+            catalog=catalog,
+            patches=patches,
+            dataset=dataset,
+            experiment=experiment,
+            run=run,
+        )
+    )
+    place(
+        register_model(
+            comparison=compared.outputs["comparison"],
+            checkpoints=dsl.Collected(made.checkpoint),
+            metrics=dsl.Collected(made.metrics),
+            catalog=catalog,
+            patches=patches,
+            dataset=dataset,
+            experiment=experiment,
+            model=model,
+            run=run,
+        )
+    )

@@ -80,11 +80,15 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> None:
-    """A table on standard output; the first ``left`` columns are text, the others numbers."""
+def print_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1, wrapped: Sequence[str] = ()
+) -> None:
+    """A table on standard output; the first ``left`` columns are text, the others numbers; some may break lines."""
     table = Table(title=title, title_justify="left", header_style="bold")
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number < left else "right", no_wrap=number < left)
+        table.add_column(
+            column, justify="left" if number < left else "right", no_wrap=number < left and column not in wrapped
+        )
     for row in rows:
         table.add_row(*row)
     # A pipe has no width of its own; tables of this program fit into this one.

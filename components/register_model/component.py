@@ -1,13 +1,13 @@
-"""The champion's entry in the model registry."""
+"""The best network's entry in the model registry, and whether it becomes champion."""
 
 from typing import List  # noqa: UP035  (KFP reads the annotation and knows typing.List)
 
 from kfp import dsl
 
-from earmark.components.images import STEPS_IMAGE
+from earmark.components.images import TRAIN_IMAGE
 
 
-@dsl.component(base_image=STEPS_IMAGE, install_kfp_package=False)
+@dsl.component(base_image=TRAIN_IMAGE, install_kfp_package=False)
 def register_model(
     comparison: dsl.Input[dsl.Artifact],
     checkpoints: dsl.Input[List[dsl.Artifact]],  # noqa: UP006
@@ -15,11 +15,16 @@ def register_model(
     catalog: dsl.Input[dsl.Artifact],
     patches: dsl.Input[dsl.Artifact],
     dataset: dsl.Input[dsl.Artifact],
+    experiment: str,
     model: str,
     run: str,
     version: dsl.Output[dsl.Artifact],
+    decision: dsl.Output[dsl.Artifact],
+    report: dsl.Output[dsl.HTML],
 ) -> None:
-    """Make the champion a version of the registered model; fails, registering nothing, if a variant failed.
+    """Make the best network a version of the registered model, and champion if the gate lets it.
+
+    Fails, registering nothing, if a variant failed.
 
     Args:
         comparison: the ranked networks and the champion.
@@ -28,30 +33,39 @@ def register_model(
         catalog: what each clip claims to be.
         patches: what decoding found.
         dataset: clips with labels and splits.
+        experiment: the experiment as JSON.
         model: name of the registered model.
         run: the run's id.
         version: name and number of the version.
+        decision: whether it is champion now, and why.
+        report: champion and challenger on one page, for Kubeflow's own.
     """
     from earmark.components.adapter import step
 
     with step("register_model", run) as s:
-        from earmark.registry import register_model
+        from earmark.registry import Sounds, gate_model, register_model
         from earmark.store import load
-        from earmark.tracking import RunContext
 
-        context = RunContext(run=run, pipeline="compare")
-        s.write(
-            version,
-            register_model(
-                s.store,
-                s.read(comparison),
-                [load(c.path) for c in checkpoints],
-                [load(m.path) for m in metrics],
-                s.read(catalog),
-                s.read(patches),
-                s.read(dataset),
-                model,
-                context,
-                s.progress,
-            ),
+        sounds = Sounds(s.read(catalog), s.read(patches), s.read(dataset))
+        compared, context = s.read(comparison), s.context(experiment, sounds.dataset)
+        trained, scored = [load(c.path) for c in checkpoints], [load(m.path) for m in metrics]
+        registered = register_model(
+            s.store,
+            compared,
+            trained,
+            scored,
+            sounds.catalog,
+            sounds.patches,
+            sounds.dataset,
+            model,
+            context,
+            s.progress,
         )
+        s.write(version, registered)
+
+    with step("gate_model", run) as s:
+        from pathlib import Path
+
+        result = gate_model(s.store, registered, sounds, s.config(experiment), context, s.progress)
+        Path(report.path).write_bytes(result.files["gate.html"].read(s.store))
+        s.write(decision, result)

@@ -66,6 +66,45 @@ def compare(
         run_compare(data, preset, names, patch, model, work, json, processes)
 
 
+@run_app.command()
+def retrain(
+    data: Data,
+    model: Annotated[str, typer.Option(help="Name of the registered model.")] = "earmark",
+    from_: Annotated[
+        str, typer.Option("--from", help="scratch (fresh weights), or champion (the champion's weights).")
+    ] = "scratch",
+    preset: Annotated[
+        str | None, typer.Option(help="modern, quick or paper, in place of the champion's own config.")
+    ] = None,
+    architectures: Annotated[
+        str, typer.Option(help="Networks to train, comma-separated. [default: the champion's]")
+    ] = "",
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps of each network.")] = None,
+    seed: Seed = None,
+    config: ConfigFile = None,
+    set_: Assignments = None,
+    force: Annotated[bool, typer.Option("--force", help="Train even if no clip is new.")] = False,
+    processes: Annotated[
+        int | None,
+        typer.Option(help="Processes that train a network together. [default: one a GPU]", min=1),
+    ] = None,
+    work: Work = "work",
+    json: Json = False,
+) -> None:
+    """Train the champion's successor on new clips, and put it to the gate; stops at once where nothing is new.
+
+    Clips are new, changed, removed or relabelled since the champion was trained; only new sound is decoded. Champion
+    and challenger are then scored on test clips that neither learned from, and the better one stays.
+
+    For example: earmark run retrain --data recordings --from champion --set gate.protected=[siren]
+    """
+    from earmark.pipelines.retraining import run_retrain
+
+    patch = patch_of(config, set_ or [], {"steps": steps}, seed)
+    names = [name.strip() for name in architectures.split(",") if name.strip()]
+    run_retrain(data, model, from_, preset, names, patch, force, work, json, processes)
+
+
 @app.command()
 def lr_range(
     data: Data,

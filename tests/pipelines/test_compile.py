@@ -9,10 +9,11 @@ from kfp import compiler
 
 from earmark.pipelines.compare import compare
 from earmark.pipelines.crossval import crossval
+from earmark.pipelines.retrain import retrain
 
 GOLDEN = Path(__file__).parent / "golden"
-PIPELINES = {"compare": compare, "crossval": crossval}
-STEPS = {"compare": 7, "crossval": 6}
+PIPELINES = {"compare": compare, "crossval": crossval, "retrain": retrain}
+STEPS = {"compare": 7, "crossval": 6, "retrain": 8}
 
 
 @pytest.fixture(scope="module", params=sorted(PIPELINES))
@@ -55,7 +56,8 @@ def test_every_step_states_its_image(compiled, spec):
     for name, executor in executors.items():
         assert re.match(r"\S+/\S+:\S+$", executor["container"]["image"]), name
     train = {n for n, e in executors.items() if "-train:" in e["container"]["image"]}
-    assert train == {"exec-train-model", "exec-evaluate-model"}
+    torch_users = {"exec-train-model", "exec-evaluate-model", "exec-register-model"}
+    assert train == torch_users & set(executors)
 
 
 def groups(spec):
@@ -79,7 +81,8 @@ def test_no_group_reads_an_input_that_it_does_not_declare(spec):
 
 
 def test_kubeflows_cache_is_off_and_retries_are_set_on_every_task(compiled, spec):
-    tasks = [(n, t) for _, g in groups(spec) for n, t in g["dag"]["tasks"].items() if not n.startswith("for-loop")]
+    every = [(n, t) for _, g in groups(spec) for n, t in g["dag"]["tasks"].items()]
+    tasks = [(n, t) for n, t in every if not n.startswith(("for-loop", "condition"))]
     assert len(tasks) == STEPS[compiled[0]]
     for name, task in tasks:
         assert task["cachingOptions"] == {}, name
@@ -89,9 +92,9 @@ def test_kubeflows_cache_is_off_and_retries_are_set_on_every_task(compiled, spec
 def test_a_pipeline_takes_at_most_six_parameters_none_of_them_a_struct(spec):
     parameters = spec["root"]["inputDefinitions"]["parameters"]
     assert len(parameters) <= 6
-    assert {p["parameterType"] for p in parameters.values()} <= {"STRING", "LIST"}
+    assert {p["parameterType"] for p in parameters.values()} <= {"STRING", "LIST", "BOOLEAN"}
 
 
 def test_one_network_after_another(spec):
-    loops = [t for t in spec["root"]["dag"]["tasks"].values() if "iteratorPolicy" in t]
+    loops = [t for _, g in groups(spec) for t in g["dag"]["tasks"].values() if "iteratorPolicy" in t]
     assert [loop["iteratorPolicy"]["parallelismLimit"] for loop in loops] == [1]

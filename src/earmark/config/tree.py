@@ -221,13 +221,25 @@ class GateConfig(Part):
     """By how much mAP the challenger must be better. 0: as good is enough, since it knows the newer data."""
     tolerance: float = Field(default=0.02, ge=0.0, le=1.0)
     """How much mAP may be lost at worst: the lower end of the difference's interval must not be below minus this. At 0
-    a few hundred clips can seldom prove anything; 0.02 is what another seed of the same network changes."""
+    two equal networks stay undecided on any number of clips."""
     confidence: float = Field(default=0.9, gt=0.0, lt=1.0)
     """Coverage of the difference's interval; only its lower end protects, so 0.9 errs once in twenty."""
     protected: tuple[str, ...] = ()
     """Labels that must not get worse: a loss of average precision above the tolerance refuses, whatever the mAP."""
     min_positives: int = Field(default=10, ge=1)
     """Clips that a protected label needs among those scored: with fewer, one clip decides, and it is only reported."""
+
+
+class CalibrationConfig(Part):
+    """How scores become probabilities, and from which one on a label counts as heard. Fitted on the validation part."""
+
+    method: Literal["auto", "none", "temperature", "platt"] = "auto"
+    """auto takes the simplest of none, temperature and platt that is not beaten in cross-validation. temperature is one
+    number for all labels; platt a slope and an offset for each label with enough clips (only for sigmoids)."""
+    threshold: Literal["f1", "precision"] = "f1"
+    """Threshold of each label: that of the best F1, or the lowest that reaches a precision."""
+    precision: Share = 0.9
+    """The precision that is wanted where threshold is precision."""
 
 
 class Config(Part):
@@ -243,4 +255,5 @@ class Config(Part):
     augment: AugmentConfig = AugmentConfig()
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+    calibration: CalibrationConfig = CalibrationConfig()
     gate: GateConfig = GateConfig()

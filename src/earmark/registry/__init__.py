@@ -1,18 +1,30 @@
 """The model package and MLflow's registry of models: the only room that writes there."""
 
 from earmark.registry.download import download, fetch_package
+from earmark.registry.gate import gate_model
+from earmark.registry.news import find_champion, find_news
 from earmark.registry.package import Package, read_package
 from earmark.registry.pooled import record_pooled
-from earmark.registry.register import register_model
+from earmark.registry.promotion import Promotion, history, promote, rollback, who
+from earmark.registry.register import Sounds, register_model
 from earmark.registry.versions import ModelVersion, list_models
 
 __all__ = [
     "ModelVersion",
     "Package",
+    "Promotion",
+    "Sounds",
     "download",
     "fetch_package",
+    "find_champion",
+    "find_news",
+    "gate_model",
+    "history",
     "list_models",
+    "promote",
     "read_package",
     "record_pooled",
     "register_model",
+    "rollback",
+    "who",
 ]

@@ -21,17 +21,23 @@ def clips_of(store: Store, catalog: Manifest, dataset: Manifest) -> bytes:
 
     In the order of the clips' ids; equal content gives equal bytes.
     """
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    claimed = read_table(catalog.files["clips.parquet"].read(store))
+    table = claimed_clips(store, catalog)
     used = read_table(dataset.files["dataset.parquet"].read(store))
+    at = pc.index_in(table["clip_id"], value_set=used["clip_id"].combine_chunks())
+    table = table.append_column("split", used["split"].take(at))
+    return write_table(table.select(COLUMNS))
+
+
+def claimed_clips(store: Store, catalog: Manifest) -> pa.Table:
+    """The same of a catalog alone, before anything is decoded: all columns but the split."""
+    import pyarrow as pa
+
+    claimed = read_table(catalog.files["clips.parquet"].read(store))
     names = [label["name"] for label in json.loads(catalog.files["labels.json"].read(store))]
     keys = [clip_key(*row) for row in zip(*(column(claimed, c) for c in ("sha256", "start_s", "end_s")), strict=True)]
     labels = [[names[label] for label in found] for found in column(claimed, "labels")]
-    at = pc.index_in(claimed["clip_id"], value_set=used["clip_id"].combine_chunks())
     table: pa.Table = claimed.select(["clip_id", "sha256", "uri", "start_s", "end_s", "group"])
     table = table.append_column("clip_key", pa.array(keys, pa.string()))
-    table = table.append_column("labels", pa.array(labels, pa.list_(pa.string())))
-    table = table.append_column("split", used["split"].take(at))
-    return write_table(table.select(COLUMNS))
+    return table.append_column("labels", pa.array(labels, pa.list_(pa.string())))

@@ -164,6 +164,18 @@ def champion_of(name: str) -> int | None:
     return int(version) if version is not None else None
 
 
+def settled(name: str) -> Standing:
+    """Where a model's promotions have come to, once what others left undone is done.
+
+    Raises:
+        UserError: no such model.
+        EarmarkError: MLflow does not answer.
+    """
+    with mlflow_needed():
+        client = connect()
+        return Ledger(client, find_model(client, name)).settle()
+
+
 def champions(records: Sequence[Promotion]) -> list[int]:
     """The champions that rollbacks lead through, the present one last: a promotion adds one, a rollback takes away."""
     stack: list[int] = []

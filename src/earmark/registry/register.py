@@ -1,13 +1,11 @@
-"""The step ``register_model``: how the run ended goes to MLflow, and its champion becomes a version of the model."""
+"""The step ``register_model``: how the run ended goes to MLflow, and its best network becomes a version."""
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -16,8 +14,6 @@ if TYPE_CHECKING:
 from earmark.config import digest, result_key
 from earmark.errors import EarmarkError, UserError
 from earmark.progress import Progress
-from earmark.registry.card import model_card
-from earmark.registry.clips import clips_of
 from earmark.registry.ending import (
     Network,
     close_run,
@@ -28,22 +24,12 @@ from earmark.registry.ending import (
     record_failure,
 )
 from earmark.registry.logged import logged_model, name_version
-from earmark.registry.package import WEIGHTS, write_package
-from earmark.registry.versions import SCORES, check_name, create_version, find_version, make_challenger, make_champion
+from earmark.registry.pack import Sounds, pack
+from earmark.registry.versions import SCORES, check_name, create_version, find_version, make_challenger
 from earmark.store import Attempt, Manifest, Store, find, forget, once
 from earmark.tracking import RunContext, close_outcome, connect, mlflow_needed, parent_run
 
 STEP, EPOCH = "register_model", 2
-CALIBRATION = "calibration.json"
-
-
-@dataclass(frozen=True)
-class Sounds:
-    """What the networks were trained from."""
-
-    catalog: Manifest
-    patches: Manifest
-    dataset: Manifest
 
 
 def register_model(
@@ -58,7 +44,7 @@ def register_model(
     run: RunContext,
     progress: Progress,
 ) -> Manifest:
-    """Make the champion a version of the registered model, with alias ``champion``; write every network's outcome.
+    """Make the best network a version of the registered model, the challenger; write every network's outcome.
 
     Done again it changes nothing: runs, version and alias are found by their keys. Facts: ``name``, ``version``,
     ``variant``, ``package`` (the version's key).
@@ -122,7 +108,7 @@ def _register(
         run_id, outcome = open_network(store, client, run, parent, dataset, network)
         model_id = None
         if network.name == comparison.facts["champion"]:
-            key, version = _version(store, client, comparison, network, sounds, model, run, run_id)
+            key, version = _version(store, client, comparison, network, sounds, model, run, run_id, progress)
             model_id = str(version.source).removeprefix("models:/")
             name_version(client, model_id, model, int(version.version))
             attempt.facts |= {"variant": network.name, "name": model, "version": int(version.version), "package": key}
@@ -130,10 +116,9 @@ def _register(
     attempt.digest = digest(attempt.facts)
     number = str(attempt.facts["version"])
     make_challenger(client, model, number)
-    make_champion(client, model, number)
     tags = {"earmark.champion": attempt.facts["variant"], "earmark.model": model, "earmark.model_version": number}
     close_run(store, client, parent, comparison, tags)
-    progress.note(f"{attempt.facts['variant']} is version {number} of model {model}, its champion")
+    progress.note(f"{attempt.facts['variant']} is version {number} of model {model}")
 
 
 def _version(
@@ -145,6 +130,7 @@ def _version(
     model: str,
     run: RunContext,
     run_id: str,
+    progress: Progress,
 ) -> tuple[str, MlflowVersion]:
     """The key and the version of a network's weights, found or created."""
     assert network.metrics is not None
@@ -152,18 +138,10 @@ def _version(
     found = find_version(client, model, key)
     if found is not None:
         return key, found
-    document = document_of(store, network)
-    scores = {part: network.metrics.facts[part] for part in ("test", "validation")}
-    sealed = {**document, "name": model, "variant": network.name, "run": run.run, "scores": scores}
-    sealed["catalog"] = sounds.catalog.digest
-    sealed["label_ids"] = [label["id"] for label in json.loads(sounds.dataset.files["labels.json"].read(store))]
-    if CALIBRATION in network.metrics.files:
-        sealed["calibration"] = json.loads(network.metrics.files[CALIBRATION].read(store))
-    card = _card(comparison, network, document, model, run)
     with tempfile.TemporaryDirectory() as folder:
-        weights, clips = network.checkpoint.files[WEIGHTS].local(store), clips_of(store, sounds.catalog, sounds.dataset)
-        package = write_package(Path(folder), weights, sealed, clips, card)
-        model_id = logged_model(client, run_id, key, network.name, Path(folder), document)
+        packed = pack(Path(folder), store, comparison, network, sounds, model, run, progress)
+        model_id = logged_model(client, run_id, key, network.name, Path(folder))
+    scores = network.metrics.facts["test"]
     tags = {
         "architecture": network.checkpoint.facts["name"],
         "variant": network.name,
@@ -171,30 +149,8 @@ def _version(
         "catalog": sounds.catalog.digest,
         "run": run.run,
         "training": network.checkpoint.key,
-        "code_version": document["version"],
-        "earmark.package": package,
-        **{name: repr(scores["test"][name]) for name in SCORES if scores["test"].get(name) is not None},
+        "code_version": document_of(store, network)["version"],
+        "earmark.package": packed.package,
+        **{name: repr(scores[name]) for name in SCORES if scores.get(name) is not None},
     }
-    return key, create_version(client, model, key, model_id=model_id, run_id=run_id, tags=tags, card=card)
-
-
-def _card(comparison: Manifest, network: Network, document: Mapping[str, Any], model: str, run: RunContext) -> str:
-    facts, config = network.checkpoint.facts, document["config"]
-    assert network.metrics is not None
-    return model_card(
-        model,
-        {
-            "architecture": facts["name"],
-            "width": config["architecture"]["width"],
-            "steps": facts["steps"],
-            "weights": facts["weights"],
-            "multiplies": facts["multiplies"],
-            "run": run.run,
-            "code_version": document["version"],
-            "confidence": config["evaluate"]["confidence"],
-        },
-        document["labels"],
-        comparison.facts["dataset"],
-        {part: network.metrics.facts[part] for part in ("test", "validation")},
-        comparison.facts["evaluated_clips"],
-    )
+    return key, create_version(client, model, key, model_id=model_id, run_id=run_id, tags=tags, card=packed.card)

@@ -106,18 +106,6 @@ def make_challenger(client: MlflowClient, name: str, version: str) -> None:
         client.set_registered_model_alias(name, CHALLENGER, version)
 
 
-def make_champion(client: MlflowClient, name: str, version: str) -> None:
-    """Point the alias at a version, and note there when, and from which version, it came: MLflow keeps no history."""
-    before = client.get_registered_model(name).aliases.get(CHAMPION)
-    if before is not None and str(before) == str(version):
-        return
-    client.set_model_version_tag(name, version, "promoted_from", str(before or ""))
-    client.set_model_version_tag(name, version, "promoted_at", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
-    client.set_registered_model_alias(name, CHAMPION, version)
-    if str(client.get_registered_model(name).aliases.get(CHALLENGER)) == str(version):
-        client.delete_registered_model_alias(name, CHALLENGER)
-
-
 def every(page: Callable[[str | None], Any]) -> Iterator[Any]:
     """All entities of a paged search."""
     token: str | None = None

@@ -31,7 +31,7 @@ def runs_by_name(client):
     return runs
 
 
-def test_the_champion_becomes_a_version_with_scores_card_and_alias(store, mlflow_db):
+def test_the_best_network_becomes_a_version_with_scores_card_and_alias(store, mlflow_db):
     made = make_run(store)
     facts = done(store, made).facts
     assert (facts["name"], facts["version"], facts["variant"]) == ("esc10", 1, "fully_connected")
@@ -39,16 +39,15 @@ def test_the_champion_becomes_a_version_with_scores_card_and_alias(store, mlflow
     assert (listed.name, listed.version, listed.aliases, listed.architecture) == (
         "esc10",
         1,
-        ("champion",),
+        ("challenger",),
         "fully_connected",
     )
     assert (listed.map, listed.auc, listed.d_prime, listed.accuracy) == (0.61, 0.9, 1.812, 0.725)
     assert (listed.dataset, listed.run) == (made.dataset.digest, "compare-1")
-    version = connect().get_model_version_by_alias("esc10", "champion")
+    version = connect().get_model_version_by_alias("esc10", "challenger")
     assert "0.610 (0.510 to 0.710)" in version.description
     assert version.tags["training"] == made.checkpoints[0].key
     assert version.tags["catalog"] == made.catalog.digest
-    assert version.tags["promoted_from"] == ""
 
 
 def test_every_network_has_a_run_with_its_curves_and_scores_even_where_training_did_not_log_it(store, mlflow_db):
@@ -117,12 +116,12 @@ def runs_by_name_of_parents(client):
     return [run.info.run_name for run in found]
 
 
-def test_a_new_champion_takes_the_alias_and_remembers_whose_it_was(store, mlflow_db):
+def test_a_new_version_is_the_challenger_and_leaves_the_champion(store, mlflow_db):
     done(store, make_run(store))
+    connect().set_registered_model_alias("esc10", "champion", "1")
     second = done(store, make_run(store, run="compare-2", seed=1))
     assert second.facts["version"] == 2
-    assert [(m.version, m.aliases) for m in list_models()] == [(2, ("champion",)), (1, ())]
-    assert connect().get_model_version("esc10", "2").tags["promoted_from"] == "1"
+    assert [(m.version, m.aliases) for m in list_models()] == [(2, ("challenger",)), (1, ("champion",))]
 
 
 def test_killed_between_version_and_alias_it_is_completed_by_the_next_try(store, mlflow_db, monkeypatch):
@@ -138,7 +137,7 @@ def test_killed_between_version_and_alias_it_is_completed_by_the_next_try(store,
     monkeypatch.undo()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_db)
     assert done(store, made).facts["version"] == 1
-    assert [(m.version, m.aliases) for m in list_models()] == [(1, ("champion",))]
+    assert [(m.version, m.aliases) for m in list_models()] == [(1, ("challenger",))]
 
 
 def test_killed_before_its_files_were_there_the_logged_model_is_completed(store, mlflow_db, monkeypatch):
@@ -164,7 +163,7 @@ def test_a_marker_whose_version_was_deleted_does_not_count(store, mlflow_db):
     again = done(store, made)
     assert not again.reused
     assert again.facts == first.facts
-    assert [(m.version, m.aliases) for m in list_models()] == [(1, ("champion",))]
+    assert [(m.version, m.aliases) for m in list_models()] == [(1, ("challenger",))]
 
 
 def test_racing_registrations_make_one_version(store, mlflow_db):
@@ -172,7 +171,7 @@ def test_racing_registrations_make_one_version(store, mlflow_db):
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(lambda _: done(store, made), range(4)))
     assert {result.facts["version"] for result in results} == {int(list_models()[0].version)}
-    assert [m.aliases for m in list_models()] == [("champion",)]
+    assert [m.aliases for m in list_models()] == [("challenger",)]
     assert set(runs_by_name(connect())) == {"compare-1", "fully_connected", "alexnet"}
 
 

@@ -1,0 +1,53 @@
+"""What the gate decided, as people and programs read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from earmark.errors import UserError
+from earmark.pipelines.local import Place
+from earmark.pipelines.runs import result_of
+from earmark.store import Store
+
+STEP = "gate_model"
+SHOWN = ("outcome", "why", "version", "needed", "holdout", "labels", "scores", "news")
+
+
+def decision_of(place: Place, store: Store, run: str) -> dict[str, Any] | None:
+    """The gate's facts in a run, with its page written beside the other reports; None if it did not get there."""
+    found = result_of(store, run, STEP)
+    if found is None:
+        return None
+    page = place.work / "reports" / f"{run}-gate.html"
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_bytes(found.files["gate.html"].read(store))
+    except OSError as error:
+        raise UserError(f"cannot write {page}: {error.strerror}; choose another folder with --work") from None
+    return {**found.facts, "report": str(page)}
+
+
+def champion_in(facts: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The champion after the decision, as JSON output tells it."""
+    return {"name": facts["name"], "version": facts["stands"]} if facts["stands"] is not None else None
+
+
+def gate_in(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The decision, as JSON output tells it."""
+    return {name: facts[name] for name in (*SHOWN, "report")}
+
+
+def decision_lines(facts: Mapping[str, Any]) -> Iterator[str]:
+    """The decision in a few lines."""
+    yield f"gate: {facts['outcome']}: {facts['why']}"
+    labels = facts["labels"]
+    for who in ("challenger", "champion"):
+        if labels[f"{who}_only"]:
+            yield f"not compared, since only the {who} knows them: {', '.join(labels[f'{who}_only'])}"
+    if facts["holdout"]["uses"]:
+        yield f"the same clips have judged {facts['holdout']['uses']} versions before"
+    if facts["outcome"] in ("refused", "undecided"):
+        name, version = facts["name"], facts["version"]
+        yield f"version {version} stays challenger; earmark promote {name} {version} --why TEXT overrules the gate"
+    yield f"champion and challenger: {facts['report']}"
