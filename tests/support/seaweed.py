@@ -64,6 +64,7 @@ class SeaweedFS:
             "EARMARK_S3_REGION": REGION,
             "AWS_ACCESS_KEY_ID": access,
             "AWS_SECRET_ACCESS_KEY": secret,
+            "EARMARK_CACHE": str(self.folder / "cache"),
         }
 
     def client(self, identity="admin"):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from earmark.errors import EarmarkError, UserError
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class MissingObject(EarmarkError):
@@ -35,6 +39,10 @@ class Store(Protocol):
     def uri(self) -> str:
         """Where this store is, as ``open_store`` takes it."""
 
+    @property
+    def transfers(self) -> int:
+        """How many calls are worth making at once."""
+
     def put(self, key: str, data: bytes) -> None:
         """Write an object, replacing what was there."""
 
@@ -55,6 +63,16 @@ class Store(Protocol):
             MissingObject: nothing under the key.
         """
 
+    def part(self, key: str, start: int, length: int) -> bytes:
+        """Some bytes of an object, not checked against anything.
+
+        Raises:
+            MissingObject: nothing under the key.
+        """
+
+    def drop_copy(self, key: str) -> bool:
+        """Remove this node's copy of an object, to be made anew; False where ``local`` gives the object itself."""
+
     def head(self, key: str) -> ObjectInfo | None:
         """Size and mark of an object, None if there is none."""
 
@@ -63,6 +81,19 @@ class Store(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove an object; nothing happens if there is none."""
+
+
+def each(store: Store, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """What ``work``, which calls the store, gives for each item, in order; at once where that is worth it."""
+    wanted = list(items)
+    if store.transfers == 1 or len(wanted) < 2:
+        return [work(item) for item in wanted]
+    with ThreadPoolExecutor(min(store.transfers, len(wanted)), "store") as pool:
+        try:
+            return list(pool.map(work, wanted))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def store_uri() -> str:

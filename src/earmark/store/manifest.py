@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from earmark.errors import UserError
-from earmark.store.base import CorruptObject, MissingObject, Store
+from earmark.store.base import CorruptObject, MissingObject, Store, each
 
 SCHEMA_VERSION = 1
 
@@ -41,10 +41,17 @@ class FileRef:
             CorruptObject: the bytes are not those that were written.
         """
         path = store.local(self.object)
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != self.sha256:
+        if not self._is(path):
+            if not store.drop_copy(self.object):
+                raise self._corrupt(store)
+            path = store.local(self.object)
+            if not self._is(path):
                 raise self._corrupt(store)
         return path
+
+    def _is(self, path: Path) -> bool:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == self.sha256
 
     def _corrupt(self, store: Store) -> CorruptObject:
         return CorruptObject(
@@ -108,7 +115,8 @@ class Manifest:
 
     def missing(self, store: Store) -> list[str]:
         """Names of the files that are not in the store in the stated size: a cheap look, no content read."""
-        heads = {name: store.head(ref.object) for name, ref in self.files.items()}
+        found = each(store, lambda ref: store.head(ref.object), self.files.values())
+        heads = dict(zip(self.files, found, strict=True))
         return [n for n, head in heads.items() if head is None or head.size != self.files[n].size]
 
     def check(self, store: Store) -> Manifest:
