@@ -14,11 +14,13 @@ from earmark.config.presets import ARCHITECTURES, OTHER_ARCHITECTURES, PRESETS
 from earmark.config.tree import (
     ArchitectureConfig,
     AugmentConfig,
+    CalibrationConfig,
     Config,
     DataConfig,
     EvaluateConfig,
     FeatureSpec,
     GateConfig,
+    Part,
     TrainConfig,
 )
 
@@ -28,12 +30,14 @@ __all__ = [
     "PRESETS",
     "ArchitectureConfig",
     "AugmentConfig",
+    "CalibrationConfig",
     "Config",
     "DataConfig",
     "EvaluateConfig",
     "Experiment",
     "FeatureSpec",
     "GateConfig",
+    "Part",
     "TrainConfig",
     "Variant",
     "canonical_json",

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from earmark.catalog import Clip, Dataset
 from earmark.catalog.content import column
-from earmark.config import Config, result_key
+from earmark.config import Config, Part, result_key
 from earmark.errors import UserError
 from earmark.evaluation.tables import split_tables
+from earmark.evaluation.trust import Scored, brief, fit
 from earmark.progress import Progress
 from earmark.store import Attempt, Manifest, Store, once
 from earmark.store.tables import read_table, write_table
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from earmark.evaluation.model import Model
 
 STEP = "evaluate_model"
-EPOCH = 1
+EPOCH = 2
 SPLITS = ("validation", "test")
 
 
@@ -32,15 +33,17 @@ def evaluate_model(
     """Score a trained network on the validation and the test part.
 
     Files: ``scores-validation.parquet`` and ``scores-test.parquet`` (clip_id, clip_key, targets, scores),
-    ``metrics.json`` (the tables of each part), ``timelines.json`` (outputs over a few test clips). Facts: variant,
-    name, digest of the evaluated test clips, scores of both parts with intervals, steps, seconds, weights, multiplies.
+    ``metrics.json`` (the tables of each part), ``calibration.json`` (fitted on the validation part; the scores above
+    are as the network gave them), ``timelines.json`` (outputs over a few test clips). Facts: variant, name, digest of
+    the evaluated test clips, scores of both parts with intervals, calibration (method, errors of both parts before and
+    after), steps, seconds, weights, multiplies.
 
     Raises:
         UserError: the network was trained for other labels or other features.
     """
     for manifest in (checkpoint, dataset, patches):
         manifest.check(store)
-    key = result_key(STEP, EPOCH, [checkpoint.digest, dataset.digest], {"evaluate": config.evaluate}, config.seed)
+    key = result_key(STEP, EPOCH, [checkpoint.digest, dataset.digest], _read(config), config.seed)
 
     def work(attempt: Attempt) -> None:
         # Here, so that an evaluation that is done already costs no import of torch.
@@ -54,6 +57,10 @@ def evaluate_model(
     # The same evaluation may have been done under another variant's name.
     made = once(store, STEP, key, work)
     return replace(made, facts={**made.facts, "variant": checkpoint.facts["variant"]})
+
+
+def _read(config: Config) -> dict[str, Part]:
+    return {"evaluate": config.evaluate, "calibration": config.calibration}
 
 
 def _evaluate(
@@ -73,6 +80,7 @@ def _evaluate(
     group_of = dict(zip(column(table, "clip_id"), column(table, "group"), strict=True))
     total = sum(len(opened.clips(split)) for split in SPLITS)
     tables: dict[str, Any] = {}
+    scored: dict[str, Scored] = {}
     done = 0
     for split in SPLITS:
         clips = opened.clips(split)
@@ -87,6 +95,9 @@ def _evaluate(
         tables[split] = split_tables(
             targets_NC, scores_NC, groups, model.labels, opened.single_label, config.evaluate, config.seed
         )
+        scored[split] = Scored(targets_NC, scores_NC, groups)
+    calibration, trust = fit(scored["validation"], scored["test"], model.output, config.calibration)
+    attempt.put_json("calibration.json", calibration.to_json())
     identity = {"variant": checkpoint.facts["variant"], "name": checkpoint.facts["name"]}
     digest = opened.evaluated_digest("test")
     attempt.put_json(
@@ -98,6 +109,7 @@ def _evaluate(
             "single_label": opened.single_label,
             "confidence": config.evaluate.confidence,
             "confusion": tables["test"]["confusion"],
+            "calibration": trust,
             **tables,
         },
     )
@@ -109,6 +121,7 @@ def _evaluate(
         "digest": digest,
         "clips": {split: tables[split]["clips"] for split in SPLITS},
         **{split: tables[split]["summary"] for split in SPLITS},
+        "calibration": brief(calibration, trust),
         **{name: checkpoint.facts[name] for name in ("steps", "seconds", "weights", "multiplies")},
     }
 

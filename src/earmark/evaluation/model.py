@@ -15,6 +15,7 @@ from earmark.config import ArchitectureConfig, EvaluateConfig, FeatureSpec
 from earmark.errors import EarmarkError
 from earmark.evaluation.windows import window_starts
 from earmark.features import PATCH_FRAMES, dequantise
+from earmark.metrics import Calibration
 from earmark.store import Manifest, Store
 
 SCHEMA_VERSION = 1
@@ -34,6 +35,8 @@ class Model:
     """The whole of ``model.json``."""
     output: str = "sigmoid"
     """``sigmoid`` or ``softmax``: what makes its logits scores."""
+    calibration: Calibration | None = None
+    """What makes its clip scores probabilities; None for a checkpoint, which has none yet, and for older models."""
 
     @property
     def device(self) -> torch.device:
@@ -85,6 +88,7 @@ def model_of(weights: bytes, document: dict[str, Any]) -> Model:
         evaluate=EvaluateConfig.model_validate(document["evaluate"]),
         document=document,
         output=document["output"],
+        calibration=Calibration.from_json(document["calibration"]) if document.get("calibration") else None,
     )
 
 
