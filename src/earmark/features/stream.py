@@ -41,11 +41,13 @@ def open_blocks(path: Path) -> SoundBlocks:
     """A file's sound in blocks; the samples are those of :func:`earmark.features.decode`.
 
     Raises:
-        DecodeError: with the decoder's reason; also while the blocks are read.
-        OSError: the file cannot be read.
+        DecodeError: with the reason why the file cannot be read or decoded; also while the blocks are read.
     """
-    with path.open("rb") as file:
-        head = file.read(44)
+    try:
+        with path.open("rb") as file:
+            head = file.read(44)
+    except OSError as error:
+        raise DecodeError((error.strerror or str(error)).lower()) from error
     if not head:
         raise DecodeError("the file is empty")
     if head[4:8] == b"ftyp":
