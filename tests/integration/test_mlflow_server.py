@@ -126,9 +126,9 @@ def test_a_run_is_registered_once_and_its_model_comes_back(mlflow_server, contex
     first = register_model(store, *made.arguments, name, context, PROGRESS)
     again = register_model(store, *made.arguments, name, context, PROGRESS)
     assert again.reused
-    assert [(m.version, m.aliases, m.map) for m in list_models() if m.name == name] == [(1, ("champion",), 0.61)]
+    assert [(m.version, m.aliases, m.map) for m in list_models() if m.name == name] == [(1, ("challenger",), 0.61)]
     assert first.facts["version"] == 1
-    package = download(name, "champion", tmp_path / "package")
+    package = download(name, "challenger", tmp_path / "package")
     assert package.document["labels"] == list(LABELS)
     client = connect()
     [model] = client.search_logged_models([experiment(client, context.experiment)])

@@ -6,7 +6,7 @@ from made_run import LABELS, SPLITS, make_run, make_weights
 
 from earmark.errors import UserError
 from earmark.progress import Progress
-from earmark.registry import download, fetch_package, read_package, register_model
+from earmark.registry import download, fetch_package, promote, read_package, register_model
 from earmark.store import CorruptObject, open_store
 
 
@@ -16,6 +16,7 @@ def downloaded(tmp_path, mlflow_db):
     store = open_store(tmp_path / "store")
     made = make_run(store)
     register_model(store, *made.arguments, "esc10", made.context, Progress("x", mode="off"))
+    promote("esc10", 1, "the first", "test")
     return download("esc10", "champion", tmp_path / "package"), tmp_path / "package"
 
 
