@@ -14,8 +14,8 @@ from earmark.errors import UserError
 PCA = "pca.safetensors"
 CARD = """# VGGish
 
-The embedding network that was released with Audio Set, read from `{source}` (sha256 `{sha256}`): 128 linear values for each
-0.96 s. It has no labels: embed with it, or train a network that starts from it (docs/vggish.md).
+The embedding network that was released with Audio Set, read from `{source}` (sha256 `{sha256}`): 128 linear
+values for each 0.96 s. It has no labels: embed with it, or train a network that starts from it (docs/vggish.md).
 
 The clips that it was trained on are not known here. The released weights have terms of their own.
 """

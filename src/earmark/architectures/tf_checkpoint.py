@@ -1,4 +1,4 @@
-"""Float variables of a TensorFlow checkpoint, without TensorFlow: a sorted table of keys, values in protocol buffers."""
+"""Float variables of a TensorFlow checkpoint, without TensorFlow: a sorted table of protocol buffers."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def read_checkpoint(file: Path) -> dict[str, NDArray[np.float32]]:
         if key:
             raise _Broken("it does not begin with a header")
         return _version_2(table, header, entries) if table.name.endswith(".index") else _version_1(header, entries)
-    except (_Broken, struct.error, IndexError, ValueError, StopIteration) as error:
+    except (_Broken, struct.error, LookupError, ValueError, TypeError, OverflowError, StopIteration) as error:
         raise UserError(f"{file} cannot be read as a TensorFlow checkpoint ({error}): is it whole?") from None
 
 

@@ -56,7 +56,7 @@ def read_vggish(file: Path) -> Arrays:
         kept = {n: a for n, a in arrays.items() if not n.startswith(("output.", "pproc."))}
         named = {theirs.get(name, name): (name, array) for name, array in kept.items()}
     _check(file, named)
-    return {name: np.ascontiguousarray(named[name][1], np.float32) for name in _shapes()}
+    return {name: np.array(named[name][1], np.float32, order="C") for name in _shapes()}
 
 
 def _read(file: Path) -> Arrays:
