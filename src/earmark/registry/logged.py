@@ -1,24 +1,21 @@
-"""A package as MLflow's logged model: the files, and an ``MLmodel`` that tells MLflow's pages what they are."""
+"""A packed model as MLflow's logged model."""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-from earmark import __version__
-from earmark.registry.package import DOCUMENT, WEIGHTS
 from earmark.registry.versions import KEY
 
 VERSIONS_TAG = "mlflow.modelVersions"
 
 
-def logged_model(client: MlflowClient, run_id: str, key: str, name: str, folder: Path, document: dict[str, Any]) -> str:
-    """The id of the logged model with this key, found or made from a package's folder.
+def logged_model(client: MlflowClient, run_id: str, key: str, name: str, folder: Path) -> str:
+    """The id of the logged model with this key, found or made from a folder with ``MLmodel`` and all that it names.
 
     One that a killed attempt left incomplete is completed: the files are the same. Of two that a race makes one stays
     without a version.
@@ -39,7 +36,7 @@ def logged_model(client: MlflowClient, run_id: str, key: str, name: str, folder:
             model_type="audio tagger",
         )
     )
-    _write_mlmodel(folder, model.model_id, run_id, document)
+    _name_mlmodel(folder, model.model_id, run_id)
     client.log_model_artifacts(model.model_id, str(folder))
     client.finalize_logged_model(model.model_id, "READY")
     return str(model.model_id)
@@ -53,18 +50,10 @@ def name_version(client: MlflowClient, model_id: str, name: str, version: int) -
     client.set_logged_model_tags(model_id, {VERSIONS_TAG: json.dumps(listed)})
 
 
-def _write_mlmodel(folder: Path, model_id: str, run_id: str, document: dict[str, Any]) -> None:
-    import numpy as np
-    from mlflow.models import Model, ModelSignature
-    from mlflow.types import Schema, TensorSpec
+def _name_mlmodel(folder: Path, model_id: str, run_id: str) -> None:
+    """Write into ``MLmodel`` what MLflow calls it, now that this is known."""
+    from mlflow.models import Model
 
-    patches = TensorSpec(np.dtype("float32"), (-1, 96, 64), "log_mel_patches")
-    scores = TensorSpec(np.dtype("float32"), (-1, len(document["labels"])), "scores")
-    model = Model(
-        run_id=run_id,
-        model_id=model_id,
-        utc_time_created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
-        signature=ModelSignature(inputs=Schema([patches]), outputs=Schema([scores])),
-    )
-    model.add_flavor("earmark", weights=WEIGHTS, document=DOCUMENT, earmark_version=__version__)
-    model.save(str(folder / "MLmodel"))
+    about = Model.load(str(folder))
+    about.model_id, about.run_id = model_id, run_id
+    about.save(str(folder / "MLmodel"))

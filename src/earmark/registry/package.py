@@ -17,7 +17,13 @@ from earmark.store.tables import read_table
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from earmark.embeddings import Pca
+    from earmark.metrics import Calibration
+
 WEIGHTS, DOCUMENT, CARD, CLIPS = "weights.safetensors", "model.json", "README.md", "clips.parquet"
+PROGRAM, PCA = "model.pt2", "pca.safetensors"
+SEALED = {WEIGHTS: "weights_sha256", CLIPS: "clips_sha256", PROGRAM: "program_sha256", PCA: "pca_sha256"}
+"""Files whose sha256 ``model.json`` holds, each under its own name, where the package has them."""
 SCHEMA_VERSION = 1
 
 
@@ -54,28 +60,37 @@ class Package:
             raise UserError(f"model {self.title} does not tell its clips (an older version wrote it): train it again")
         return read_table((self.folder / CLIPS).read_bytes())
 
+    def pca(self) -> Pca | None:
+        """The PCA of its training clips' embeddings, None where they had none."""
+        from earmark.embeddings import Pca
+
+        return Pca.load(self.folder / PCA) if PCA in sealed_files(self.document) else None
+
+
+def calibration_of(document: Mapping[str, Any]) -> Calibration | None:
+    """What makes the model's scores probabilities and labels, from ``model.json``; None where nothing was fitted."""
+    from earmark.metrics import Calibration
+
+    found = document.get("calibration")
+    return None if found is None else Calibration.from_json(found)
+
 
 def sealed_files(document: Mapping[str, Any]) -> dict[str, str]:
     """The files that ``model.json`` seals, each with its sha256."""
-    digests = {WEIGHTS: document["weights_sha256"], CLIPS: document.get("clips_sha256")}
-    return {name: sha256 for name, sha256 in digests.items() if sha256}
+    return {name: document[field] for name, field in SEALED.items() if document.get(field)}
 
 
 def write_package(folder: Path, weights: Path, document: Mapping[str, Any], clips: bytes, card: str) -> str:
-    """Write a package's files.
+    """Write a package's files; what else can be sealed and lies in the folder already becomes part of it.
 
     Returns:
-        The sha256 of ``model.json``, which in turn holds those of the weights and the clips.
+        The sha256 of ``model.json``, which in turn holds those of the others.
     """
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(weights, folder / WEIGHTS)
     (folder / CLIPS).write_bytes(clips)
-    sealed = {
-        **document,
-        "package_version": SCHEMA_VERSION,
-        "weights_sha256": _sha256(folder / WEIGHTS),
-        "clips_sha256": _sha256(folder / CLIPS),
-    }
+    digests = {field: _sha256(folder / name) for name, field in SEALED.items() if (folder / name).is_file()}
+    sealed = {**document, "package_version": SCHEMA_VERSION, **digests}
     text = json.dumps(sealed, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
     (folder / DOCUMENT).write_text(text, encoding="utf-8")
     (folder / CARD).write_text(card, encoding="utf-8")

@@ -146,7 +146,7 @@ def test_killed_before_its_files_were_there_the_logged_model_is_completed(store,
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("earmark.registry.logged._write_mlmodel", killed)
+    monkeypatch.setattr("earmark.registry.logged._name_mlmodel", killed)
     with pytest.raises(KeyboardInterrupt):
         done(store, made)
     monkeypatch.undo()
