@@ -12,7 +12,7 @@ from earmark.progress import Progress
 from earmark.store import Attempt, Manifest, Store, once
 
 STEP = "compare_models"
-EPOCH = 1
+EPOCH = 2
 
 
 def compare_models(

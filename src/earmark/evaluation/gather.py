@@ -14,7 +14,7 @@ from earmark.config import Experiment
 from earmark.evaluation.clips import Clips, mistakes_of, timelines_of
 from earmark.evaluation.ranking import by_test
 from earmark.evaluation.repeat import command
-from earmark.evaluation.report import ClassScore, Estimate, Failure, Finding, Network, Report
+from earmark.evaluation.report import ClassScore, Estimate, Failure, Finding, Network, Report, Trust
 from earmark.store import Manifest, Store
 from earmark.store.tables import read_table
 
@@ -65,6 +65,7 @@ def gather_report(
         findings=_findings(store, dataset),
         timelines=timelines_of(store, metrics[0], clips, labels) if metrics else (),
         mistakes=mistakes_of(store, metrics[0], clips, labels) if metrics else (),
+        trust=trust_of(store, metrics[0], documents[0]["calibration"], labels) if metrics else None,
         confidence=documents[0]["confidence"] if documents else experiment.base.evaluate.confidence,
         command=command(catalog.facts["data"], experiment),
         config=experiment.model_dump(),
@@ -130,6 +131,14 @@ def _network(
             "Restarts": str(facts.get("restarts", 0)),
         },
     )
+
+
+def trust_of(store: Store, metrics: Manifest, parts: Mapping[str, Any], labels: Sequence[str]) -> Trust:
+    """The calibration of an evaluation and the reliability of its parts."""
+    found = json.loads(metrics.files["calibration.json"].read(store))
+    temperatures = [1 / slope for slope in found["slopes"]]
+    thresholds = [{"label": label, **row} for label, row in zip(labels, found["thresholds"], strict=True)]
+    return Trust(found["output"], found["method"], temperatures, parts, thresholds)
 
 
 def _chance(classes: Sequence[ClassScore]) -> dict[str, float]:

@@ -10,6 +10,7 @@ from earmark.evaluation.report.data import (
     Report,
     Sound,
     Timeline,
+    Trust,
 )
 from earmark.evaluation.report.page import render_report
 
@@ -23,5 +24,6 @@ __all__ = [
     "Report",
     "Sound",
     "Timeline",
+    "Trust",
     "render_report",
 ]

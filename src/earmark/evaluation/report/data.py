@@ -117,6 +117,23 @@ class Mistake:
 
 
 @dataclass(frozen=True)
+class Trust:
+    """How far the champion's scores can be taken as probabilities, and from which one on a label counts as heard."""
+
+    output: str
+    """``sigmoid`` or ``softmax``."""
+    method: str
+    """``none``, ``temperature`` or ``platt``."""
+    temperatures: Sequence[float]
+    """Of each label."""
+    parts: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    """Reliability of each part (``validation``, ``test``) ``before`` and ``after``: clips, ece, chance, log_loss, and
+    bins (count, score, share, low, high)."""
+    thresholds: Sequence[Mapping[str, Any]]
+    """Of each label: label, value, because, positives, precision, recall."""
+
+
+@dataclass(frozen=True)
 class Report:
     """One comparison. ``networks`` are in the order of validation; the first is the champion."""
 
@@ -136,6 +153,7 @@ class Report:
     findings: Sequence[Finding] = ()
     timelines: Sequence[Timeline] = ()
     mistakes: Sequence[Mistake] = ()
+    trust: Trust | None = None
     confidence: float = 0.95
     command: str = ""
     config: Any = None

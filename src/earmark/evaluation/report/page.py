@@ -22,12 +22,14 @@ from earmark.evaluation.report import (
     svg,
     table2,
     timeline,
+    trust,
     words,
 )
 from earmark.evaluation.report.data import NOTHING, Network, Report
 
 MOST_PAIRS = 10
 MOST_FINDINGS = 200
+MOST_THRESHOLDS = 60
 
 
 def render_report(report: Report) -> str:
@@ -51,17 +53,22 @@ def render_report(report: Report) -> str:
         "rows": table2.rows(report),
         "unscored": words.unscored(best) if best else [],
         "pairs": confusion.pairs(best.confusion, report.labels)[:MOST_PAIRS] if best and best.confusion else [],
+        "trust_plots": trust.plots(report.trust) if report.trust else [],
+        "trust_rows": trust.rows(report.trust) if report.trust else [],
+        "trust_say": trust.sentences(report.trust) if report.trust else [],
         "timelines": [(t, timeline.draw(t)) for t in report.timelines] if best else [],
         "timeline_span": (timeline.LEFT / timeline.WIDTH, timeline.RIGHT / timeline.WIDTH),
         "contents": _contents(report, charts),
         "findings": _findings(report),
         "findings_say": _findings_say(report),
         "most_findings": MOST_FINDINGS,
+        "most_thresholds": MOST_THRESHOLDS,
         "confidence": numbers.percent(report.confidence),
         "fact_names": list(dict.fromkeys(name for n in report.networks for name in n.facts)),
         "config": json.dumps(report.config, indent=1, ensure_ascii=False),
         "hue": svg.hue,
         "metric": numbers.metric,
+        "score": numbers.score,
         "interval": numbers.interval,
         "percent": numbers.percent,
         "duration": numbers.duration,
@@ -129,6 +136,7 @@ def _contents(report: Report, charts: dict[str, Any]) -> list[tuple[str, str]]:
         ("training", "How they learned", bool(charts["curves"])),
         ("labels", "Label by label", bool(charts["bars"])),
         ("confusion", "What it takes for what", bool(best and best.confusion)),
+        ("trust", "How far to trust a score", bool(report.trust)),
         ("mistakes", "Surest when wrong", bool(report.mistakes)),
         ("moments", "Moment by moment", bool(best and report.timelines)),
         ("clips", "The clips", True),
