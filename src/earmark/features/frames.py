@@ -40,15 +40,22 @@ class FrameStore:
     def open(store: Store, patches: Manifest) -> FrameStore:
         """Map the shards that the manifest names, each checked against its sha256 once.
 
+        From an object store they come to this node's cache by threads, and can be read meanwhile; what goes wrong with
+        one of them is raised by whatever is asked next.
+
         Raises:
             CorruptObject: a shard's bytes are not those that were written; names it and the remedy.
         """
         spec = FeatureSpec.model_validate(patches.facts["spec"])
         found = (SHARD_NAME.fullmatch(name) for name in patches.files)
         names = [match.group() for match in sorted(filter(None, found), key=lambda match: int(match[1]))]
-        paths = [patches.files[name].local(store) for name in names]
-        shards = [np.memmap(path, dtype=spec.storage, mode="r").reshape(-1, MEL_BANDS) for path in paths]
-        return FrameStore([np.asarray(shard) for shard in shards], spec, paths)
+        refs = [patches.files[name] for name in names]
+        if store.transfers > 1:
+            from earmark.features.arriving import ArrivingFrames
+
+            return ArrivingFrames(store, refs, spec)
+        paths = [ref.local(store) for ref in refs]
+        return FrameStore([map_shard(path, spec.storage) for path in paths], spec, paths)
 
     def expect(self, shard_B: NDArray[np.integer[Any]], row_B: NDArray[np.integer[Any]]) -> None:
         """Tell the system that these patches will be gathered soon, so that it reads them from the disk by then.
@@ -96,6 +103,11 @@ class FrameStore:
             here, before = shard_B == shard, self.silent_before[shard]
             share_B[here] = (before[row_B[here] + PATCH_FRAMES] - before[row_B[here]]) / PATCH_FRAMES
         return share_B
+
+
+def map_shard(path: Path, storage: str) -> NDArray[Any]:
+    """The frames in a shard's file, (rows, 64), read from the disk where they are looked at."""
+    return np.asarray(np.memmap(path, dtype=storage, mode="r").reshape(-1, MEL_BANDS))
 
 
 def _patch_view(shard: NDArray[Any]) -> NDArray[Any]:

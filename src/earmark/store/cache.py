@@ -21,6 +21,9 @@ from earmark.errors import UserError
 
 T = TypeVar("T")
 
+Fetch = Callable[[int, int], bytes]
+"""The bytes of an object from a start, of a length."""
+
 PARTIAL = ".part"
 
 
@@ -57,11 +60,11 @@ class Cached:
         self.path.unlink(missing_ok=True)
         return there
 
-    def fill(self, fetch: Callable[[int, int], bytes], pool: ThreadPoolExecutor, sha256: str | None) -> bool:
+    def fill(self, begin: Callable[[], Fetch], pool: ThreadPoolExecutor, sha256: str | None) -> bool:
         """Make the copy, from what an earlier try left, unless another process just did; False where it is damaged.
 
         Args:
-            fetch: gives the bytes of the object from a start, of a length.
+            begin: called when it is this process's turn; gives what fetches the object's bytes from a start.
             pool: fetches parts at once.
             sha256: of the whole, None where nobody stated one.
 
@@ -71,13 +74,16 @@ class Cached:
         with self._locked() as file:
             if file is None:
                 return True
+            fetch = begin()
             starts = range(0, self.size, self.part_bytes)
             os.ftruncate(file, self.size + len(starts))
             there = os.pread(file, len(starts), self.size)
 
             def take(number: int) -> None:
                 start = starts[number]
-                os.pwrite(file, fetch(start, min(self.part_bytes, self.size - start)), start)
+                data = fetch(start, min(self.part_bytes, self.size - start))
+                if os.pwrite(file, data, start) != len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.pwrite(file, b"\1", self.size + number)
 
             results(pool.submit(take, number) for number in range(len(starts)) if there[number] != 1)

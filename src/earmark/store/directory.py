@@ -66,7 +66,7 @@ class Directory:
         return ObjectInfo(key, stat.st_size, str(stat.st_mtime_ns))
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        base = self.root / prefix if (self.root / prefix).is_dir() else (self.root / prefix).parent
+        base = self.root / prefix.rpartition("/")[0]
         found = []
         for folder, folders, files in os.walk(base, followlinks=True):
             folders[:] = [f for f in folders if not f.startswith(".")]

@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
 
 from earmark.errors import EarmarkError, UserError
 from earmark.store.access import TRANSFERS, Endpoint, persist
 from earmark.store.base import CorruptObject, MissingObject, ObjectInfo
-from earmark.store.cache import Cached, cache_folder, results
+from earmark.store.cache import Cached, Fetch, cache_folder, results
 
 if TYPE_CHECKING:
     from minio import Minio
@@ -106,12 +106,8 @@ class S3:
             found = self._found(key)
             if found is None:
                 raise self._missing(key)
-            copy, until = self._copy(key, found), self.endpoint.until(found.size)
-
-            def fetch(start: int, length: int, until: float = until) -> bytes:
-                return self._part(key, start, length, until)
-
-            if copy.whole() or copy.fill(fetch, _pool(os.getpid()), found.sha256):
+            copy = self._copy(key, found)
+            if copy.whole() or copy.fill(partial(self._fetch, key, found.size), _pool(os.getpid()), found.sha256):
                 return copy.path
         raise self._corrupt(key)
 
@@ -217,6 +213,11 @@ class S3:
 
         results(_pool(os.getpid()).submit(read, start) for start in range(0, found.size, PART_BYTES))
         return found, data
+
+    def _fetch(self, key: str, size: int) -> Fetch:
+        """Reads parts of an object of that size within one deadline, which begins now."""
+        until = self.endpoint.until(size)
+        return lambda start, length: self._part(key, start, length, until)
 
     def _part(self, key: str, start: int, length: int, until: float) -> bytes:
         def read(client: Minio, name: str) -> bytes:
