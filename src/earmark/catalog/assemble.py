@@ -16,7 +16,7 @@ from earmark.catalog.findings import Findings
 from earmark.catalog.grouped import Grouped
 from earmark.catalog.judge import Decoded, judge_clips, judge_duplicates, judge_groups, note_clips
 from earmark.catalog.made_folds import make_folds
-from earmark.catalog.splits import SPLITS, given_splits, group_units, split_clips
+from earmark.catalog.splits import SPLITS, TEST, given_splits, group_units, split_clips
 from earmark.config import DataConfig, digest, result_key
 from earmark.errors import UserError
 from earmark.features import clip_key
@@ -65,7 +65,10 @@ def _assemble(
     splits, folds = column(clips, "split"), column(clips, "fold")
     if config.make_folds and splits[0] is not None:
         raise UserError("config data.make_folds: the data gives splits, so no folds are made: leave it out")
-    given_N = None if config.make_folds else given_splits(splits, folds, *wanted)
+    if config.all_test:
+        given_N: NDArray[np.int8] | None = np.full(len(keys), TEST, np.int8)
+    else:
+        given_N = None if config.make_folds else given_splits(splits, folds, *wanted)
 
     findings = Findings(column(clips, "clip_id"))
     judge_clips(findings, clips, decoded)
@@ -86,7 +89,10 @@ def _assemble(
         folds = make_folds(tied.only(findings.usable_N), units_G, config.make_folds)
         given_N = given_splits(splits, folds, *wanted)
         clips = _with_folds(clips, folds)
-    split_N = split_clips(grouped, tied, findings.usable_N, given_N, config)
+    if config.all_test:
+        split_N = np.full(len(keys), TEST, np.int8)
+    else:
+        split_N = split_clips(grouped, tied, findings.usable_N, given_N, config)
     index = read_table(patches.files["index.parquet"].read(store))
     dataset = _table(clips, keys, split_N, findings.usable_N, index)
     _write(attempt, dataset, labels, patches)

@@ -47,6 +47,8 @@ def build_catalog(store: Store, data: str, config: DataConfig, progress: Progres
     root = open_root(data)
     key = result_key(STEP, EPOCH, [root.digest()])
     manifest = once(store, STEP, key, lambda attempt: _build(attempt, root, config, progress))
+    # The catalog may be one that was made to be scored: what that allows, training does not.
+    _check_labels(root, manifest.facts["labels"], manifest.facts["source"], config)
     check_folds(config, manifest.facts["folds"])
     return manifest
 
@@ -76,14 +78,9 @@ def _check(
     root: DataRoot, claims: Claims, labels: list[Label], indices: list[list[int]], folds: list[str], config: DataConfig
 ) -> None:
     """Refuse before any file is read what no decoding could make good."""
-    if len(labels) < 2:
-        found = f"one label, {labels[0].name!r}" if labels else "no label"
-        remedy = (
-            "label the clips with two labels or more"
-            if claims.source == "csv"
-            else "put the clips in one folder a label, or add a CSV with file and label"
-        )
-        raise UserError(f"{root.store.uri} has {found}, and a tagger needs two or more: {remedy}")
+    _check_labels(root, [label.name for label in labels], claims.source, config)
+    if config.all_test:
+        return
     check_folds(config, folds)
     groups = [group or uri for group, uri in zip(claims.groups, claims.uris, strict=True)]
     grouped = Grouped.of(groups, indices, [label.name for label in labels])
@@ -92,6 +89,17 @@ def _check(
         return
     given_N = given_splits(claims.splits, claims.folds, config.test_folds, config.validation_folds)
     check_groups(grouped, given_N)
+
+
+def _check_labels(root: DataRoot, labels: list[str], source: str, config: DataConfig) -> None:
+    if len(labels) >= (1 if config.all_test else 2):
+        return
+    found = f"one label, {labels[0]!r}" if labels else "no label"
+    needed = "" if config.all_test else ", and a tagger needs two or more"
+    remedy = "put the clips in one folder a label, or add a CSV with file and label"
+    if source == "csv":
+        remedy = "label the clips" if config.all_test else "label the clips with two labels or more"
+    raise UserError(f"{root.store.uri} has {found}{needed}: {remedy}")
 
 
 def _table(claims: Claims, indices: list[list[int]], unknown: list[list[str]], headers: dict[str, Header]) -> pa.Table:

@@ -45,6 +45,8 @@ class DataConfig(Part):
     """Share of groups (one a label at least) that go to test, by hash, where the data names neither split nor fold."""
     validation_share: Share = 0.15
     """Share (one at least) of each label's training groups that are the validation part, where the data names none."""
+    all_test: bool = False
+    """Every clip is test, whatever splits the data names: to score a model that is there. Nothing can be trained so."""
     max_rejected_share: Share = 0.05
     """Above this share of clips that had to be left out, the step stops."""
     silence_dbfs: float = -90.0

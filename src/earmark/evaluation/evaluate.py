@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from earmark.evaluation.model import Model
 
 STEP = "evaluate_model"
-EPOCH = 2
+EPOCH = 3
 SPLITS = ("validation", "test")
 
 

@@ -137,7 +137,8 @@ def trust_of(store: Store, metrics: Manifest, parts: Mapping[str, Any], labels: 
     """The calibration of an evaluation and the reliability of its parts."""
     found = json.loads(metrics.files["calibration.json"].read(store))
     temperatures = [1 / slope for slope in found["slopes"]]
-    thresholds = [{"label": label, **row} for label, row in zip(labels, found["thresholds"], strict=True)]
+    rows = zip(labels, found["thresholds"], parts["test"]["thresholds"], strict=True)
+    thresholds = [{"label": label, **chosen, **tested} for label, chosen, tested in rows]
     return Trust(found["output"], found["method"], temperatures, parts, thresholds)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.config import CalibrationConfig
-from earmark.metrics import Calibration, calibrate, reliability
+from earmark.metrics import Calibration, at_thresholds, calibrate, reliability
 
 
 class Scored(NamedTuple):
@@ -25,7 +25,7 @@ def fit(
 ) -> tuple[Calibration, dict[str, dict[str, Any]]]:
     """The calibration, and the reliability of both parts ``before`` and ``after`` it.
 
-    On validation ``after`` is cross-fitted: each clip's score comes from a fit without it.
+    On validation, ``after`` is cross-fitted: each clip's score comes from a fit without it.
     """
     calibration, crossfitted_NC = calibrate(
         validation.targets_NC,
@@ -47,15 +47,16 @@ def fit(
 
 
 def both(targets_NC: NDArray[Any], scores_NC: NDArray[Any], calibration: Calibration) -> dict[str, Any]:
-    """Reliability of clips that had no part in the fit, ``before`` and ``after``."""
-    output = calibration.output
+    """Reliability of clips that had no part in the fit, ``before`` and ``after``; each label at its ``thresholds``."""
+    calibrated_NC = calibration.apply(scores_NC)
     return {
-        "before": reliability(targets_NC, scores_NC, output).to_json(),
-        "after": reliability(targets_NC, calibration.apply(scores_NC), output).to_json(),
+        "before": reliability(targets_NC, scores_NC, calibration.output).to_json(),
+        "after": reliability(targets_NC, calibrated_NC, calibration.output).to_json(),
+        "thresholds": at_thresholds(targets_NC, calibrated_NC, calibration.thresholds_C),
     }
 
 
 def brief(calibration: Calibration, trust: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The method, and the errors of each part before and after, for a manifest's facts."""
-    errors = {part: {when: each["ece"] for when, each in found.items()} for part, found in trust.items()}
+    errors = {part: {when: found[when]["ece"] for when in ("before", "after")} for part, found in trust.items()}
     return {"method": calibration.method, **errors}

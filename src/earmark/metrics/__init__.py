@@ -6,7 +6,7 @@ from earmark.metrics.calibration import Calibrated, Calibration, calibrate
 from earmark.metrics.intervals import Interval, Intervals, bootstrap, interval, resample
 from earmark.metrics.ranking import Scores, d_prime, score
 from earmark.metrics.reliability import Bin, Reliability, reliability
-from earmark.metrics.thresholds import Threshold, choose_thresholds
+from earmark.metrics.thresholds import Threshold, at_thresholds, choose_thresholds
 
 __all__ = [
     "Bin",
@@ -17,6 +17,7 @@ __all__ = [
     "Reliability",
     "Scores",
     "Threshold",
+    "at_thresholds",
     "bootstrap",
     "calibrate",
     "choose_thresholds",

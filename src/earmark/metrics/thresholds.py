@@ -76,11 +76,26 @@ def choose_thresholds(
         value, reason = _choose(truth_N, scores_N, wanted)
         if value is None or positives < LEAST_POSITIVES:
             value, reason = pooled, "pooled"
-        heard_N = scores_N >= value
-        hits = int((heard_N & truth_N).sum())
-        share = hits / int(heard_N.sum()) if heard_N.any() else None
-        found.append(Threshold(value, reason, positives, share, hits / positives if positives else None, wanted))
+        found.append(Threshold(value, reason, positives, *_precision_and_recall(truth_N, scores_N >= value), wanted))
     return tuple(found)
+
+
+def at_thresholds(
+    targets_NC: npt.ArrayLike, scores_NC: npt.ArrayLike, thresholds_C: FloatArray
+) -> list[dict[str, float | None]]:
+    """``positives``, ``precision`` and ``recall`` of each class at given thresholds; None where not defined."""
+    targets, scores = as_pair(targets_NC, scores_NC)
+    truth_NC = as_truth(targets)
+    found: list[dict[str, float | None]] = []
+    for truth_N, heard_N in zip(truth_NC.T, (scores >= thresholds_C).T, strict=True):
+        precision, recall = _precision_and_recall(truth_N, heard_N)
+        found.append({"positives": int(truth_N.sum()), "precision": precision, "recall": recall})
+    return found
+
+
+def _precision_and_recall(truth_N: BoolArray, heard_N: BoolArray) -> tuple[float | None, float | None]:
+    hits, heard, positives = (int(each.sum()) for each in (heard_N & truth_N, heard_N, truth_N))
+    return hits / heard if heard else None, hits / positives if positives else None
 
 
 def _choose(truth_N: BoolArray, scores_N: FloatArray, wanted: float | None) -> tuple[float | None, Reason]:

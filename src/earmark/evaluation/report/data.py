@@ -130,7 +130,7 @@ class Trust:
     """Reliability of each part (``validation``, ``test``) ``before`` and ``after``: clips, ece, chance, log_loss, and
     bins (count, score, share, low, high)."""
     thresholds: Sequence[Mapping[str, Any]]
-    """Of each label: label, value, because, positives, precision, recall."""
+    """Of each label: label, value, because; positives, precision and recall of the test clips."""
 
 
 @dataclass(frozen=True)
