@@ -29,19 +29,19 @@ def import_vggish(file: Path, to: Path, pca: Path | None) -> Path:
 
     Raises:
         UserError: the file cannot be read as VGGish's weights, or the PCA is of another size; or the folder holds
-            something else.
+            something already.
     """
     import pyarrow as pa
     from safetensors.numpy import save_file
 
     from earmark.architectures.vggish_import import read_vggish
     from earmark.registry.clips import COLUMNS
-    from earmark.registry.package import DOCUMENT, write_package
+    from earmark.registry.package import write_package
     from earmark.store.tables import write_table
 
     folder = to.expanduser()
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / DOCUMENT).is_file())):
-        raise UserError(f"--to {folder} holds something else: give a new folder")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"--to {folder} holds something already: give a new folder")
     document = _document(file)
     weights = read_vggish(file) | _no_output()
     if pca is not None:

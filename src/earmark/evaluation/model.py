@@ -19,8 +19,8 @@ from earmark.metrics import Calibration
 from earmark.store import Manifest, Store
 
 SCHEMA_VERSION = 1
-PATCHES_AT_ONCE = 256
-"""Keeps memory small on long recordings; a clip of up to a minute or so is one batch."""
+PATCHES_AT_ONCE = 64
+"""On a CPU a quarter faster than 256, whose maps leave the cache; the scores are the same to the last bit."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,12 @@ def model_of(weights: bytes, document: dict[str, Any]) -> Model:
     from safetensors.torch import load
 
     wanted = ArchitectureConfig.model_validate(_known(document)["architecture"])
-    with torch.random.fork_rng(devices=[]):
+    # No weights are drawn to be replaced at once: for VGGish that alone would take 6 s.
+    with torch.device("meta"):
         network = create(
             wanted.name, len(document["labels"]), wanted.width, wanted.bottleneck, wanted.dropout, **wanted.options
         )
-    network.load_state_dict(load(weights))
+    network.load_state_dict(load(weights), assign=True)
     network = network.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     return Model(
         network=network.to(memory_format=torch.channels_last).eval(),
