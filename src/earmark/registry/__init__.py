@@ -3,10 +3,11 @@
 from earmark.registry.download import download, fetch_package
 from earmark.registry.gate import gate_model
 from earmark.registry.news import find_champion, find_news
+from earmark.registry.pack import Sounds
 from earmark.registry.package import Package, read_package
 from earmark.registry.pooled import record_pooled
 from earmark.registry.promotion import Promotion, history, promote, rollback, who
-from earmark.registry.register import Sounds, register_model
+from earmark.registry.register import register_model
 from earmark.registry.versions import ModelVersion, list_models
 
 __all__ = [

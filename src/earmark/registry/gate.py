@@ -23,9 +23,9 @@ from earmark.registry.clips import claimed_clips
 from earmark.registry.download import fetch_package
 from earmark.registry.holdout import Frames, Holdout, find_holdout
 from earmark.registry.news import news_of
+from earmark.registry.pack import Sounds
 from earmark.registry.package import Package
 from earmark.registry.promotion import promote, settled
-from earmark.registry.register import Sounds
 from earmark.registry.verdict import FIRST, PROMOTED, REFUSED, UNCHANGED, UNDECIDED, Verdict, judge
 from earmark.registry.versions import every
 from earmark.store import Attempt, Manifest, Store, find, forget, once

@@ -14,8 +14,8 @@ from earmark.catalog.content import column
 from earmark.config import Config, digest
 from earmark.features import FrameStore, extract_features
 from earmark.progress import Progress
+from earmark.registry.pack import Sounds
 from earmark.registry.package import Package
-from earmark.registry.register import Sounds
 from earmark.store import Store
 from earmark.store.tables import read_table
 

@@ -14,7 +14,7 @@ from earmark.progress import Progress
 from earmark.registry.card import model_card
 from earmark.registry.clips import clips_of
 from earmark.registry.ending import Network, document_of
-from earmark.registry.package import PCA, PROGRAM, WEIGHTS, calibration_of, write_package
+from earmark.registry.package import PCA, PROGRAM, WEIGHTS, write_package
 from earmark.store import Manifest, Store, open_store
 from earmark.store.tables import read_table
 from earmark.tracking import RunContext
@@ -70,7 +70,7 @@ def pack(
     document = _document(store, network, sounds, name, run)
     card = _card(comparison, network, document, name, run)
     weights = network.checkpoint.files[WEIGHTS].local(store)
-    model, calibration = model_of(weights.read_bytes(), document), calibration_of(document)
+    model = model_of(weights.read_bytes(), document)
     folder.mkdir(parents=True, exist_ok=True)
     _write_pca(folder / PCA, model, store, sounds, progress)
     # compared on the CPU, where numbers are the same everywhere
@@ -78,11 +78,11 @@ def pack(
     clips = _clips(store, sounds.dataset, model)
     waveforms = [*made_waveforms(), *(waveform_of(audio, model) for audio in clips)]
     with EXPORTING:
-        save_program(export_program(model, calibration), folder / PROGRAM)
-        check_program(load_program(folder / PROGRAM), model, calibration, waveforms, PROGRAM)
+        save_program(export_program(model), folder / PROGRAM)
+        check_program(load_program(folder / PROGRAM), model, waveforms, PROGRAM)
         package = write_package(folder, weights, document, clips_of(store, sounds.catalog, sounds.dataset), card)
         write_pyfunc(folder)
-        check_pyfunc(folder, model, calibration, [example_audio(), *clips])
+        check_pyfunc(folder, model, [example_audio(), *clips])
     return Packed(package, card)
 
 

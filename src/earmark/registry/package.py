@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from earmark.embeddings import Pca
-    from earmark.metrics import Calibration
 
 WEIGHTS, DOCUMENT, CARD, CLIPS = "weights.safetensors", "model.json", "README.md", "clips.parquet"
 PROGRAM, PCA = "model.pt2", "pca.safetensors"
@@ -65,14 +64,6 @@ class Package:
         from earmark.embeddings import Pca
 
         return Pca.load(self.folder / PCA) if PCA in sealed_files(self.document) else None
-
-
-def calibration_of(document: Mapping[str, Any]) -> Calibration | None:
-    """What makes the model's scores probabilities and labels, from ``model.json``; None where nothing was fitted."""
-    from earmark.metrics import Calibration
-
-    found = document.get("calibration")
-    return None if found is None else Calibration.from_json(found)
 
 
 def sealed_files(document: Mapping[str, Any]) -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""The model for others: one program by ``torch.export``, MLflow's ``pyfunc`` from code, ONNX; all compared with ours."""
+"""The model for others: a program by ``torch.export``, MLflow's ``pyfunc`` from code, ONNX; compared with ours."""

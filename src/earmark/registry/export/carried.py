@@ -12,8 +12,10 @@ from pathlib import Path
 import earmark
 
 ROOMS = ("config", "store", "features", "metrics", "architectures")
-FILES = ("__init__.py", "errors.py", "progress.py", "evaluation/model.py", "evaluation/windows.py")
-FILES += ("registry/package.py", "registry/export/served.py")
+FILES = [
+    *("__init__.py", "errors.py", "progress.py", "evaluation/model.py", "evaluation/windows.py"),
+    *("registry/package.py", "registry/export/served.py"),
+]
 SERVED = "registry.export.served"
 IMPORT = re.compile(r"^(\s*)(from|import) earmark\b", re.MULTILINE)
 

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,6 @@ from earmark.errors import EarmarkError
 from earmark.evaluation.model import ClipScores, Model, score_clip
 from earmark.features import PATCH_SAMPLES, SAMPLE_RATE, decode, frames_of, quantise
 from earmark.features.logmel import frames_at_16k, padded_frames_at_16k, resample, to_mono
-
-if TYPE_CHECKING:
-    from earmark.metrics import Calibration
 
 TOLERANCE = 1e-5
 """Largest difference of a score; of an embedding's value, relative to the largest where that is above 1."""
@@ -60,9 +57,7 @@ def frames_in_float64(waveform_N: NDArray[np.float32], model: Model) -> NDArray[
     return quantise(frames(waveform_N.astype(np.float64)), model.features)
 
 
-def check_program(
-    run: Any, model: Model, calibration: Calibration | None, waveforms: Sequence[NDArray[np.float32]], what: str
-) -> None:
+def check_program(run: Any, model: Model, waveforms: Sequence[NDArray[np.float32]], what: str) -> None:
     """Compare what takes a waveform and gives :data:`OUTPUTS` with ``score_clip``.
 
     Raises:
@@ -70,10 +65,10 @@ def check_program(
     """
     for waveform_N in waveforms:
         expected = score_clip(model, frames_in_float64(waveform_N, model))
-        compare(run(waveform_N), expected, calibration, f"{what} on {len(waveform_N) / SAMPLE_RATE:.2f} s of sound")
+        compare(run(waveform_N), expected, model, f"{what} on {len(waveform_N) / SAMPLE_RATE:.2f} s of sound")
 
 
-def check_pyfunc(folder: Path, model: Model, calibration: Calibration | None, sounds: Sequence[bytes]) -> None:
+def check_pyfunc(folder: Path, model: Model, sounds: Sequence[bytes]) -> None:
     """Load the model as MLflow does, with the code that it carries, and compare its answers with ``score_clip``.
 
     Raises:
@@ -96,18 +91,16 @@ def check_pyfunc(folder: Path, model: Model, calibration: Calibration | None, so
             "embedding": np.array(answer["embedding"]),
         }
         expected = score_clip(model, frames_of(audio, model.features)[0])
-        compare(given, expected, calibration, f"the MLflow model on sound {number}")
+        compare(given, expected, model, f"the MLflow model on sound {number}")
 
 
-def compare(
-    given: Outputs, expected: ClipScores, calibration: Calibration | None, what: str, tolerance: float = TOLERANCE
-) -> None:
+def compare(given: Outputs, expected: ClipScores, model: Model, what: str, tolerance: float = TOLERANCE) -> None:
     """Compare an export's outputs with what ``score_clip`` gave.
 
     Raises:
         ExportMismatch: naming the output and the difference.
     """
-    calibrated_C = expected.scores_C if calibration is None else calibration.apply(expected.scores_C)
+    calibrated_C = expected.scores_C if model.calibration is None else model.calibration.apply(expected.scores_C)
     wanted = {"scores": expected.scores_C, "calibrated": calibrated_C, "embedding": expected.embedding_E}
     for name, values in wanted.items():
         scale = max(1.0, float(np.abs(values).max(initial=0.0)))

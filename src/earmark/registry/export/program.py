@@ -33,7 +33,6 @@ from earmark.features import (
 )
 from earmark.features.quantise import STEP
 from earmark.features.spec import FFT, LOG_OFFSET
-from earmark.metrics.calibration import Calibration
 from earmark.metrics.reliability import LOWEST
 
 if TYPE_CHECKING:
@@ -51,17 +50,21 @@ class Program(nn.Module):
 
     Args:
         model: on the CPU.
-        calibration: the model's, None if it has none.
     """
 
-    def __init__(self, model: Model, calibration: Calibration | None) -> None:
+    dft_NK: Tensor
+    mel_KF: Tensor
+    slope_C: Tensor
+    offset_C: Tensor
+
+    def __init__(self, model: Model) -> None:
         super().__init__()
         self.network = model.network.to(memory_format=torch.contiguous_format)
         self.output, self.storage, self.tail = model.output, model.features.storage, model.features.tail
         self.max_silent_share = model.evaluate.max_silent_share
         self.hop = max(1, round(model.evaluate.hop_seconds * SAMPLE_RATE / HOP))
         self.silence = float(quantise(np.array([FLOOR], np.float32), model.features)[0])
-        fitted = calibration if calibration is not None and calibration.method != "none" else None
+        fitted = model.calibration if model.calibration and model.calibration.method != "none" else None
         self.calibrates = fitted is not None
         self.register_buffer("dft_NK", torch.from_numpy(_windowed_dft()))
         self.register_buffer("mel_KF", torch.from_numpy(mel_matrix()))
@@ -124,7 +127,7 @@ def shortest(features: FeatureSpec) -> int:
     return 2 if features.tail == "pad" else PATCH_SAMPLES
 
 
-def export_program(model: Model, calibration: Calibration | None) -> ExportedProgram:
+def export_program(model: Model) -> ExportedProgram:
     """The program of a model on the CPU.
 
     Raises:
@@ -134,13 +137,11 @@ def export_program(model: Model, calibration: Calibration | None) -> ExportedPro
     example_N = torch.zeros(EXAMPLE_SECONDS * SAMPLE_RATE)
     try:
         with torch.no_grad():
-            program = torch.export.export(
-                Program(model, calibration).eval(), (example_N,), dynamic_shapes=({0: samples},)
-            )
+            program = torch.export.export(Program(model).eval(), (example_N,), dynamic_shapes=({0: samples},))
     except (RuntimeError, torch._dynamo.exc.TorchDynamoException) as error:
         raise EarmarkError(f"torch cannot export this network: {str(error).splitlines()[0]}") from error
     # It would be saved by pickle.
-    program.example_inputs = None  # type: ignore[assignment]
+    program.example_inputs = None
     return program
 
 
@@ -165,4 +166,5 @@ def _windowed_dft() -> NDArray[np.float64]:
     n_N, k_K = np.arange(WINDOW), np.arange(FFT // 2 + 1)
     hann_N = 0.5 - 0.5 * np.cos(2 * np.pi * n_N / WINDOW)
     angle_NK = 2 * np.pi * np.outer(n_N, k_K) / FFT
-    return hann_N[:, None] * np.concatenate([np.cos(angle_NK), np.sin(angle_NK)], axis=1)
+    dft_NK: NDArray[np.float64] = hann_N[:, None] * np.concatenate([np.cos(angle_NK), np.sin(angle_NK)], axis=1)
+    return dft_NK

@@ -76,16 +76,16 @@ def example_audio() -> bytes:
 
 def _signature() -> ModelSignature:
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
     from mlflow.types.schema import Array, Map
 
-    inputs = [
+    inputs: list[ColSpec | TensorSpec] = [
         ColSpec(DataType.binary, "audio", required=False),
         ColSpec(DataType.string, "path", required=False),
         ColSpec(Array(DataType.double), "waveform", required=False),
         ColSpec(DataType.long, "sample_rate", required=False),
     ]
-    outputs = [
+    outputs: list[ColSpec | TensorSpec] = [
         ColSpec(Map(DataType.double), "scores"),
         ColSpec(Map(DataType.double), "calibrated"),
         ColSpec(Array(DataType.string), "labels"),

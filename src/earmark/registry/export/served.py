@@ -16,7 +16,7 @@ import numpy as np
 from earmark.errors import UserError
 from earmark.evaluation.model import model_of, score_clip
 from earmark.features import Sound, frames_of, frames_of_sound
-from earmark.registry.package import Package, calibration_of, read_package
+from earmark.registry.package import Package, read_package
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,9 +35,8 @@ class Served:
 
     def __init__(self, package: Package) -> None:
         self.model = model_of(package.weights.read_bytes(), package.document)
-        self.calibration = calibration_of(package.document)
 
-    def predict(self, model_input: pd.DataFrame, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
+    def predict(self, model_input: pd.DataFrame, params: object = None) -> pd.DataFrame:  # noqa: ARG002  (MLflow passes it)
         """A row a sound: ``scores`` and ``calibrated`` by label, ``labels`` that count as heard, ``embedding``.
 
         Raises:
@@ -54,14 +53,14 @@ class Served:
                 raise MlflowException.invalid_parameter_value(f"row {number}: {error}") from None
         return pd.DataFrame(rows, columns=["scores", "calibrated", "labels", "embedding"])
 
-    def _answer(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    def _answer(self, row: Mapping[Any, Any]) -> dict[str, Any]:
         frames_TF, facts = self._frames(row)
         if facts.reason is not None:
             raise UserError(f"no sound to score: {facts.reason}")
         scored, names = score_clip(self.model, frames_TF), self.model.labels
         calibrated_C, thresholds_C = scored.scores_C, np.full(len(names), THRESHOLD)
-        if self.calibration is not None:
-            calibrated_C, thresholds_C = self.calibration.apply(scored.scores_C), self.calibration.thresholds_C
+        if (fitted := self.model.calibration) is not None:
+            calibrated_C, thresholds_C = fitted.apply(scored.scores_C), fitted.thresholds_C
         heard_C = calibrated_C >= thresholds_C
         return {
             "scores": dict(zip(names, scored.scores_C.tolist(), strict=True)),
@@ -70,7 +69,7 @@ class Served:
             "embedding": scored.embedding_E.tolist(),
         }
 
-    def _frames(self, row: Mapping[str, Any]) -> tuple[NDArray[Any], ClipFacts]:
+    def _frames(self, row: Mapping[Any, Any]) -> tuple[NDArray[Any], ClipFacts]:
         given = {name: value for name, value in row.items() if _is_given(value)}
         features = self.model.features
         if "audio" in given:
