@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,21 +27,30 @@ class Answer:
     """Seconds that the server's clock is ahead of ours; None where it does not tell its time."""
 
 
-def reach(url: str) -> Answer | str:
+def reach(url: str, ca_file: str | None = None) -> Answer | str:
     """A server's answer to a GET without credentials, whatever it is; or why there is none."""
     import urllib3
 
-    certificates = _certificates()
-    pool = urllib3.PoolManager(timeout=TIMEOUT_SECONDS, retries=False, ca_certs=certificates)
+    pool = urllib3.PoolManager(
+        timeout=TIMEOUT_SECONDS, retries=False, ca_certs=ca_file or os.environ.get("SSL_CERT_FILE")
+    )
     sent, began = datetime.now(UTC), time.monotonic()
     try:
         answer = pool.request("GET", url, redirect=False)
-    except (urllib3.exceptions.HTTPError, ValueError) as error:
-        return one_line(error)
+    except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:
+        return _reason(error)
     seconds = time.monotonic() - began
-    return Answer(
-        answer.status, answer.data[:2000].decode(errors="replace"), seconds, _skew(answer.headers, sent, seconds)
-    )
+    text = answer.data[:2000].decode(errors="replace")
+    return Answer(answer.status, text, seconds, skew(answer.headers.get("Date"), sent, seconds))
+
+
+def away(part: str, url: str, reason: str, variable: str, ca_variable: str) -> Line:
+    """The line about a server that does not answer; where its certificate is the reason, the user can mend that."""
+    if "certificate" in reason.lower() or "ssl" in reason.lower():
+        hint = f"set {ca_variable} to the file of the CA that signed it, or correct http:// or https:// in {variable}"
+        return Line("bad", part, f"{url} cannot be trusted ({reason})", hint)
+    hint = f"start it, or correct {variable}; a proxy or firewall between is the other cause"
+    return Line("bad", part, f"{url} does not answer ({reason})", hint, mendable=False)
 
 
 def clock_line(part: str, answer: Answer) -> Line:
@@ -55,15 +65,15 @@ def clock_line(part: str, answer: Answer) -> Line:
     return Line(mark, part, f"its clock is {abs(answer.skew):.0f} s {ahead} ours", hint)
 
 
-def _skew(headers: object, sent: datetime, seconds: float) -> float | None:
+def skew(date: str | None, sent: datetime, seconds: float) -> float | None:
+    """Seconds that a server is ahead, from its answer's ``Date``; it wrote that about halfway."""
     try:
-        theirs = parsedate_to_datetime(headers.get("Date", ""))  # type: ignore[attr-defined]
-        return (theirs - sent).total_seconds() - seconds / 2
+        return (parsedate_to_datetime(date or "") - sent).total_seconds() - seconds / 2
     except (ValueError, TypeError):
         return None
 
 
-def _certificates() -> str | None:
-    import os
-
-    return os.environ.get("EARMARK_S3_CA") or os.environ.get("SSL_CERT_FILE") or None
+def _reason(error: Exception) -> str:
+    """The last part of an error that wraps others: ``Connection refused``."""
+    text = one_line(error)
+    return text.rpartition("]")[2].strip(" )'\"") or text if "[Errno" in text else text

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from earmark.pipelines.checking import Line, one_line
-from earmark.pipelines.checking_http import TIMEOUT_SECONDS, clock_line, reach
+from earmark.pipelines.checking_http import TIMEOUT_SECONDS, away, clock_line, reach
 from earmark.pipelines.checking_store import disk_line
 from earmark.tracking.connection import QUIET, sqlite_file, tracking_uri
 
@@ -62,10 +62,9 @@ def _check_file(file: Path) -> Iterator[Line]:
 
 
 def _check_server(uri: str) -> Iterator[Line]:
-    answer = reach(f"{uri}/version")
+    answer = reach(f"{uri}/version", os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH"))
     if isinstance(answer, str):
-        hint = "start the server, or correct MLFLOW_TRACKING_URI; runs go on without it, but register nothing"
-        yield Line("bad", PART, f"{uri} does not answer ({answer})", hint, mendable=False)
+        yield away(PART, uri, answer, "MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_SERVER_CERT_PATH")
         return
     yield Line("ok", PART, f"{uri} answers in {1000 * answer.seconds:.0f} ms")
     yield clock_line(PART, answer)

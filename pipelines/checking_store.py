@@ -10,11 +10,13 @@ from pathlib import Path
 
 from earmark.errors import EarmarkError, UserError
 from earmark.pipelines.checking import Line, one_line
-from earmark.pipelines.checking_http import clock_line, reach
-from earmark.store import Directory, Store, open_store, store_uri
+from earmark.pipelines.checking_http import away, clock_line, reach
+from earmark.store import Directory, Store, open_store
+from earmark.store.access import Endpoint
+from earmark.store.cache import cache_folder
 
 PART = "store"
-ENDPOINT = "EARMARK_S3_ENDPOINT"
+DEADLINE_SECONDS = 5.0
 # Every identity may write below it, however few rights it has.
 PROBES = "runs"
 LOW_DISK_BYTES, NO_DISK_BYTES = 10 * 2**30, 2**30
@@ -22,24 +24,21 @@ LOW_DISK_BYTES, NO_DISK_BYTES = 10 * 2**30, 2**30
 
 def check_store() -> Iterator[Line]:
     """Lines about the store that ``EARMARK_STORE`` names."""
-    uri = store_uri()
-    store = open_store(uri)
+    # What a step waits for patiently is told here at once.
+    os.environ["EARMARK_S3_DEADLINE"] = str(DEADLINE_SECONDS)
+    store = open_store()
     if isinstance(store, Directory):
         yield from _check_directory(store)
         return
-    endpoint = os.environ.get(ENDPOINT)
-    if endpoint is None:
-        hint = f"set {ENDPOINT} to the address of the S3 server"
-        yield Line("note", PART, f"{uri}: {ENDPOINT} is not set, so the SDK's own default is used", hint)
-    else:
-        answer = reach(endpoint)
-        if isinstance(answer, str):
-            hint = f"start the server, or correct {ENDPOINT}; a proxy or firewall between is the other cause"
-            yield Line("bad", PART, f"{endpoint} does not answer ({answer})", hint, mendable=False)
-            return
-        yield Line("ok", PART, f"{endpoint} answers in {1000 * answer.seconds:.0f} ms")
-        yield clock_line(PART, answer)
+    endpoint = Endpoint.from_environment()
+    answer = reach(endpoint.url, endpoint.ca_file)
+    if isinstance(answer, str):
+        yield away(PART, endpoint.url, answer, "EARMARK_S3_ENDPOINT", "EARMARK_S3_CA_FILE")
+        return
+    yield Line("ok", PART, f"{endpoint.url} answers in {1000 * answer.seconds:.0f} ms")
+    yield clock_line(PART, answer)
     yield from try_rights(store)
+    yield disk_line(PART, cache_folder())
 
 
 def try_rights(store: Store) -> Iterator[Line]:
