@@ -98,28 +98,41 @@ def run_graph(
     name = run_id(pipeline, {**arguments, **(identity or {})})
     preset = experiment.base.preset
     run = Run(name, pipeline, arguments["data"], model, preset, tuple(arguments["variants"]), now())
-    record(store, run)
-    # SIGTERM ends a run as Ctrl-C does: its children are a session of their own and would go on.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     terminal = Terminal()
     what = "models (networks × folds × seeds)" if pipeline == "crossval" else "networks"
     terminal.console.print(f"run {name}: {len(run.variants)} {what} on {data}, preset {preset}")
     if experiment.base.architecture.width >= SLOW_WIDTH and not visible_gpus():
         terminal.console.print("no GPU here: at this width a network takes hours; --preset quick takes minutes")
+    follow_run(place, store, run, arguments, terminal, json, show)
+
+
+def follow_run(
+    place: Place,
+    store: Store,
+    run: Run,
+    arguments: Mapping[str, Any],
+    terminal: Terminal,
+    json: bool,
+    show: Callable[[Place, Store, str, bool], None],
+) -> None:
+    """Run a pipeline with the run's id among its arguments, recording what becomes of it, then show what came out."""
+    record(store, run)
+    # SIGTERM ends a run as Ctrl-C does: its children are a session of their own and would go on.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        run_pipeline(place, pipeline, name, {**arguments, "run": name}, terminal)
+        run_pipeline(place, run.pipeline, run.run, {**arguments, "run": run.run}, terminal)
     except KeyboardInterrupt:
         record(store, replace(run, finished=now(), state="stopped"))
         terminal.console.print("stopped; finished steps and checkpoints are kept: the same command goes on from there")
         raise typer.Exit(130) from None
     except EarmarkError:
         record(store, replace(run, finished=now(), state="failed"))
-        show(place, store, name, json)
+        show(place, store, run.run, json)
         raise
     record(store, replace(run, finished=now(), state="succeeded"))
     if terminal.done and len(terminal.reused) == len(terminal.done):
         terminal.console.print("every step was done already: nothing was computed")
-    show(place, store, name, json)
+    show(place, store, run.run, json)
 
 
 def absolute(data: str) -> str:
@@ -132,7 +145,7 @@ def _print_pooled(place: Place, store: Store, run: str, json: bool) -> None:
     pooled = result_of(store, run, "pool_models")
     if pooled is None:
         return
-    report = _report_file(place, store, run, None)
+    report = report_file(place, store, run, None)
     if json:
         print_json({**pooled.facts, "run": run, "report": str(report)})
         return
@@ -147,7 +160,7 @@ def _print_comparison(place: Place, store: Store, run: str, json: bool) -> None:
     comparison = result_of(store, run, "compare_models")
     if comparison is None:
         return
-    report = _report_file(place, store, run, None)
+    report = report_file(place, store, run, None)
     decision = decision_of(place, store, run)
     if json:
         told = {"champion": champion_in(decision), "gate": gate_in(decision)} if decision else {"champion": None}
@@ -171,11 +184,16 @@ def write_report(run: str, output: Path | None, work: str) -> Path:
     """``earmark report``: the page of a run, written where it is wanted."""
     place = open_place(work)
     store = _store(place)
-    return _report_file(place, store, find_run(store, run).run, output)
+    return report_file(place, store, find_run(store, run).run, output)
 
 
-def _report_file(place: Place, store: Store, run: str, output: Path | None) -> Path:
-    found = (result_of(store, run, step) for step in ("compare_models", "pool_models"))
+def report_file(place: Place, store: Store, run: str, output: Path | None) -> Path:
+    """The page of a run, written where it is wanted, else below the work folder.
+
+    Raises:
+        UserError: the run has none yet, or the place cannot be written.
+    """
+    found = (result_of(store, run, step) for step in ("compare_models", "pool_models", "evaluate_package"))
     told = next((manifest for manifest in found if manifest is not None), None)
     if told is None:
         raise UserError(f"run {run} has no report yet: its command, given again, goes on with it")

@@ -9,29 +9,37 @@ if TYPE_CHECKING:
     from earmark.evaluation.compare import compare_models
     from earmark.evaluation.crossval import check_none_failed, pool_models
     from earmark.evaluation.evaluate import evaluate_model
+    from earmark.evaluation.labelled import Packaged, evaluate_package
+    from earmark.evaluation.labelled_report import report_package
     from earmark.evaluation.model import ClipScores, Model, load_model, model_of, score_clip
 
 __all__ = [
     "ClipScores",
     "Model",
+    "Packaged",
     "check_none_failed",
     "compare_models",
     "evaluate_model",
+    "evaluate_package",
     "load_model",
     "model_of",
     "pool_models",
+    "report_package",
     "score_clip",
 ]
 
 _MODULES = {
     "ClipScores": "model",
     "Model": "model",
+    "Packaged": "labelled",
     "check_none_failed": "crossval",
     "compare_models": "compare",
     "evaluate_model": "evaluate",
+    "evaluate_package": "labelled",
     "load_model": "model",
     "model_of": "model",
     "pool_models": "crossval",
+    "report_package": "labelled_report",
     "score_clip": "model",
 }
 

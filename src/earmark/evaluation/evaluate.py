@@ -89,7 +89,7 @@ def _evaluate(
             scores_NC[number] = score_clip(model, opened.frames.clip(clip.shard, clip.first_row, clip.rows)).scores_C
             done += 1
             progress.update(done, total, "clips")
-        attempt.put(f"scores-{split}.parquet", write_table(_scores_table(clips, scores_NC)))
+        attempt.put(f"scores-{split}.parquet", write_table(scores_table(clips, scores_NC)))
         groups = [group_of[clip.clip_id] for clip in clips]
         targets_NC = opened.targets(split)
         tables[split] = split_tables(
@@ -115,7 +115,8 @@ def _evaluate(
     )
     found = read_table(patches.files["facts.parquet"].read(attempt.store))
     seconds = dict(zip(column(found, "clip_key"), column(found, "seconds"), strict=True))
-    attempt.put_json("timelines.json", {"schema_version": 1, "clips": timelines(model, opened, seconds)})
+    shown = timelines(model, opened, opened.clips("test"), seconds)
+    attempt.put_json("timelines.json", {"schema_version": 1, "clips": shown})
     attempt.facts = {
         **identity,
         "digest": digest,
@@ -126,7 +127,7 @@ def _evaluate(
     }
 
 
-def _scores_table(clips: list[Clip], scores_NC: NDArray[np.float32]) -> pa.Table:
+def scores_table(clips: list[Clip], scores_NC: NDArray[np.float32]) -> pa.Table:
     """A row a clip: clip_id, clip_key, targets (label indices), scores (one a label)."""
     scores = pa.ListArray.from_arrays(
         pa.array(np.arange(len(clips) + 1, dtype=np.int32) * scores_NC.shape[1]), pa.array(scores_NC.ravel())

@@ -58,11 +58,11 @@ def gather_report(
         labels=labels,
         single_label=single_label,
         clips=dataset.facts["clips"],
-        chance=_chance(classes),
+        chance=chance(classes),
         networks=networks,
         test_order=by_test(metrics),
         failures=[Failure(f["variant"], f["cause"]) for f in failures],
-        findings=_findings(store, dataset),
+        findings=findings_of(store, dataset),
         timelines=timelines_of(store, metrics[0], clips, labels) if metrics else (),
         mistakes=mistakes_of(store, metrics[0], clips, labels) if metrics else (),
         trust=trust_of(store, metrics[0], documents[0]["calibration"], labels) if metrics else None,
@@ -142,12 +142,14 @@ def trust_of(store: Store, metrics: Manifest, parts: Mapping[str, Any], labels: 
     return Trust(found["output"], found["method"], temperatures, parts, thresholds)
 
 
-def _chance(classes: Sequence[ClassScore]) -> dict[str, float]:
+def chance(classes: Sequence[ClassScore]) -> dict[str, float]:
+    """What guessing gets: always the commonest label, or a random order."""
     priors = [c.prior for c in classes if c.ap.value is not None]
     return {"accuracy": max(priors), "map": sum(priors) / len(priors)} if priors else {}
 
 
-def _findings(store: Store, dataset: Manifest) -> list[Finding]:
+def findings_of(store: Store, dataset: Manifest) -> list[Finding]:
+    """What was found in the dataset's clips."""
     rows = read_table(dataset.files["findings.parquet"].read(store)).to_pylist()
     return [Finding(row["clip_id"], row["finding"], row["detail"] or "", row["action"]) for row in rows]
 

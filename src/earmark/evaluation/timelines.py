@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,18 +18,21 @@ MOST_CLIPS = 6
 MOST_LABELS = 5
 
 
-def timelines(model: Model, dataset: Dataset, seconds: Mapping[str, float]) -> list[dict[str, Any]]:
+def timelines(
+    model: Model, dataset: Dataset, clips: Sequence[Clip], seconds: Mapping[str, float]
+) -> list[dict[str, Any]]:
     """Outputs every 0.1 s over at most ten seconds of a few test clips, of those labels that peak highest.
 
     Args:
         model: the network.
-        dataset: clips and frames.
+        dataset: where the frames are.
+        clips: the test clips, their labels by the network's own indices.
         seconds: duration of each clip by its key; what was padded to fill a patch is not shown.
     """
-    return [_timeline(model, dataset, clip, seconds[clip.clip_key]) for clip in choose(dataset.clips("test"))]
+    return [_timeline(model, dataset, clip, seconds[clip.clip_key]) for clip in choose(clips)]
 
 
-def choose(clips: list[Clip]) -> list[Clip]:
+def choose(clips: Sequence[Clip]) -> list[Clip]:
     """One clip for each of up to six labels, spread evenly over those that have clips; the same for every network."""
     labels = sorted({label for clip in clips for label in clip.labels})
     wanted = [labels[round(i)] for i in np.linspace(0, len(labels) - 1, min(MOST_CLIPS, len(labels)))]

@@ -157,6 +157,10 @@ class Report:
     confidence: float = 0.95
     command: str = ""
     config: Any = None
+    evaluated: str = ""
+    """The registered version that was scored, where nothing was trained; the clips of training are then its own."""
+    remarks: Sequence[str] = ()
+    """What else the reader must know at once."""
     facts: Sequence[tuple[str, str]] = ()
     """What identifies the run: digests, versions, seed, machine."""
 

@@ -14,7 +14,7 @@ from earmark.evaluation.report.classes import EACH_END
 WIDTH = 440
 LEFT, RIGHT = 128, 366
 ROW = 24
-CHAMPION, CHALLENGER = "n6", "n0"
+CHAMPION, BETTER, WORSE = "n6", "n0", "n1"
 
 Row = Mapping[str, Any]
 """A label: label, positives, protected; challenger, champion and difference, each a value with low and high."""
@@ -38,7 +38,7 @@ def scores(rows: Sequence[Row]) -> Markup:
         parts += _name(row, y)
         parts.append(svg.line(x(old), y, x(new), y, f"span {_hue(new - old)}"))
         parts.append(svg.dot(x(old), y, 4.5, f"dot other {CHAMPION}", told))
-        parts.append(svg.dot(x(new), y, 4.5, f"dot {CHALLENGER}", told))
+        parts.append(svg.dot(x(new), y, 4.5, f"dot {_hue(new - old)}", told))
         parts.append(svg.text(WIDTH, y + 4, f"{numbers.score(old, 2)} → {numbers.score(new, 2)}", "value", "end"))
     parts += x_axis(places, x, bottom, lambda v: f"{v:g}")
     return svg.chart(WIDTH, bottom + 22, _told(rows, "Average precision of champion and challenger"), parts)
@@ -100,7 +100,7 @@ def _name(row: Row, y: float) -> list[Markup]:
 
 
 def _hue(difference: float) -> str:
-    return "n1" if difference < 0 else "n0"
+    return WORSE if difference < 0 else BETTER
 
 
 def _told(rows: Sequence[Row], what: str) -> str:

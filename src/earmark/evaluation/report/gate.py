@@ -66,7 +66,8 @@ def headline(decision: Mapping[str, Any]) -> str:
 
 def summary(decision: Mapping[str, Any]) -> list[str]:
     """Why, and on which clips."""
-    told = [f"{decision['why'][:1].upper()}{decision['why'][1:]}."]
+    why = decision["why"]
+    told = [f"{why if why.startswith('mAP') else why[:1].upper() + why[1:]}."]
     holdout = decision["holdout"]
     if holdout["clips"]:
         groups = numbers.counted(holdout["groups"], "group")

@@ -86,6 +86,7 @@ def _charts(report: Report) -> dict[str, Any]:
     forests = [("Test mAP", ranking.intervals(networks, "map", report.chance.get("map")))]
     lines = [("Training loss", curves.loss(networks)), ("Validation mAP", curves.validation(networks, "map"))]
     bars = [("Average precision", classes.bars(networks, "ap")), ("AUC", classes.bars(networks, "auc"))]
+    times = [] if report.evaluated else [("Time to train", cost.times(networks))]
     if not report.single_label:
         forests.append(("Test AUC", ranking.intervals(networks, "auc", 0.5)))
         lines.append(("Validation AUC", curves.validation(networks, "auc")))
@@ -97,7 +98,7 @@ def _charts(report: Report) -> dict[str, Any]:
         "forests": forests,
         "orders": ranking.orders(networks, report.test_order) if len(networks) > 1 else None,
         "cost": cost.frontier(networks),
-        "curves": [(name, drawing) for name, drawing in [*lines, ("Time to train", cost.times(networks))] if drawing],
+        "curves": [(name, drawing) for name, drawing in [*lines, *times] if drawing],
         "bars": [(name, drawing) for name, drawing in bars if drawing],
         "prior": prior.draw(best.classes, best.title),
         "confusion": confusion.draw(best.confusion, report.labels, best.title) if best.confusion else None,
@@ -117,6 +118,8 @@ def _keys(report: Report, best: Network) -> list[dict[str, str]]:
                 "note": numbers.interval(metric, estimate),
             }
         )
+    if report.evaluated:
+        return keys
     keys.append(
         {
             "name": "Training took",
@@ -132,7 +135,7 @@ def _keys(report: Report, best: Network) -> list[dict[str, str]]:
 def _contents(report: Report, charts: dict[str, Any]) -> list[tuple[str, str]]:
     best = report.champion
     shown = [
-        ("table", "Side by side", bool(report.networks or report.failures)),
+        ("table", "Its scores" if report.evaluated else "Side by side", bool(report.networks or report.failures)),
         ("training", "How they learned", bool(charts["curves"])),
         ("labels", "Label by label", bool(charts["bars"])),
         ("confusion", "What it takes for what", bool(best and best.confusion)),

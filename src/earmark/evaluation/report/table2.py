@@ -12,6 +12,9 @@ from earmark.evaluation.report.data import NOTHING, Network, Report
 
 COLUMNS = ("Steps", "Time", "Weights", "Multiplies", "AUC", "d′", "mAP", "Accuracy")
 
+UNTRAINED = 2
+"""The first columns tell of training."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -47,14 +50,15 @@ def rows(report: Report) -> list[Row]:
         place = report.test_order.index(network.variant) + 1
         found.append(Row("ours", network.title, svg.hue(i), f"{i + 1} · {place}", _ours(network, report, best)))
         published = [r for r in PAPER_TABLE_2 if r.name == network.architecture and r.name not in seen]
-        found += [_paper(row, report.single_label) for row in published]
+        found += [_paper(row, report) for row in published]
         seen.add(network.architecture)
     return found + [Row("failed", f.variant, cause=f.cause) for f in report.failures]
 
 
 def columns(report: Report) -> Sequence[str]:
-    """Column heads; accuracy only where a clip has one label."""
-    return COLUMNS if report.single_label else COLUMNS[:-1]
+    """Column heads; accuracy only where a clip has one label, steps and time only where something was trained."""
+    shown = COLUMNS if report.single_label else COLUMNS[:-1]
+    return shown[UNTRAINED:] if report.evaluated else shown
 
 
 def _ours(network: Network, report: Report, best: dict[str, float | None]) -> list[Cell]:
@@ -71,10 +75,10 @@ def _ours(network: Network, report: Report, best: dict[str, float | None]) -> li
             cells.append(
                 Cell(column, numbers.metric(metric, estimate.value), numbers.interval(metric, estimate), first)
             )
-    return cells
+    return cells[UNTRAINED:] if report.evaluated else cells
 
 
-def _paper(row: Table2Row, single_label: bool) -> Row:
+def _paper(row: Table2Row, report: Report) -> Row:
     figures = (
         numbers.compact(row.steps),
         f"{row.hours:g}{numbers.THIN}h",
@@ -87,4 +91,4 @@ def _paper(row: Table2Row, single_label: bool) -> Row:
     )
     title = "the paper" if row.steps == PAPER_TABLE_2[0].steps else "the paper, rate dropped"
     cells = [Cell(c, f) for c, f in zip(COLUMNS, figures, strict=True)]
-    return Row("paper", title, cells=cells if single_label else cells[:-1])
+    return Row("paper", title, cells=[cell for cell in cells if cell.column in columns(report)])

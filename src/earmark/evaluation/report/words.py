@@ -31,6 +31,8 @@ def summary(report: Report) -> list[str]:
     best = report.champion
     if best is None:
         return ["Nothing could be compared. The causes are below."]
+    if report.evaluated:
+        return [*report.remarks, _certainty(report, best)]
     tried = len(report.networks) + len(report.failures)
     trained = f"{numbers.whole(report.clips.get('train', 0))} clips of {numbers.counted(len(report.labels), 'label')}"
     steps = {n.steps for n in report.networks}
@@ -127,7 +129,8 @@ def _test(network: Network, metric: str) -> Estimate:
 
 
 def _unheard(report: Report) -> str:
-    return numbers.counted(report.clips.get("test", 0), "unheard clip")
+    # What a model that is there has met before, only the remarks can say.
+    return numbers.counted(report.clips.get("test", 0), "clip" if report.evaluated else "unheard clip")
 
 
 def _overlap(one: Estimate, other: Estimate) -> bool:
