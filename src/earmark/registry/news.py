@@ -102,7 +102,7 @@ def news_of(known: pa.Table, now: pa.Table) -> News:
             changed.append(clip)
         else:
             new.append(clip)
-    removed = [clip for clip, (key, _) in before.items() if key not in keys and clip not in after]
+    removed = [clip for clip, (key, _) in before.items() if key not in keys and clip not in changed]
     return News(*(tuple(sorted(ids)) for ids in (new, changed, removed, relabelled)))
 
 

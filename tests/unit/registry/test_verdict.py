@@ -50,11 +50,19 @@ def test_where_few_clips_do_not_tell_it_says_about_how_many_more_would():
 
 
 def test_about_so_many_more_clips_do_tell():
-    gate = GateConfig(tolerance=0.02)
-    small = verdict(60, 1.6, 1.4, gate)
+    y_NC, gate = targets(60), GateConfig(tolerance=0.0)
+    pair = scores(y_NC, 1.6, 1), scores(y_NC, 1.4, 2)
+
+    def again(times):
+        clips = 60 * times
+        told = [np.tile(each, (times, 1)) for each in (y_NC, *pair)]
+        return judge(*told, [str(n) for n in range(clips)], LABELS, gate, 400, 0)
+
+    small = again(1)
     assert small.outcome == "undecided"
-    assert small.needed is not None
-    assert verdict(60 + 3 * small.needed, 1.6, 1.4, gate).outcome == "promoted"
+    times = 1 + small.needed / 60
+    assert again(int(times * 0.5)).outcome == "undecided"
+    assert again(int(times * 1.5) + 1).outcome == "promoted"
 
 
 def test_the_same_scores_are_as_good_and_pass_a_margin_of_nothing_only():
