@@ -123,3 +123,24 @@ def lr_range(
     from earmark.pipelines.lr_range import show_lr_range
 
     show_lr_range(data, preset, architecture, patch_of(config, set_ or [], {}, seed), work, json)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="NAME (its champion), NAME@ALIAS, NAME/VERSION, or a package's folder.")],
+    data: Data,
+    include_trained: Annotated[
+        bool, typer.Option("--include-trained", help="Keep clips that the model was trained or chosen on.")
+    ] = False,
+    work: Work = "work",
+    json: Json = False,
+) -> None:
+    """Score a registered model on labelled sound: every clip of it, with the report of a run.
+
+    Clips that the model was trained on are named and left out; so are labels that only the model or only the data has.
+
+    For example: earmark evaluate earmark@champion --data recordings/
+    """
+    from earmark.pipelines.evaluation import run_evaluate
+
+    run_evaluate(model, data, include_trained, work, json)
