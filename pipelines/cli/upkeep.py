@@ -1,6 +1,8 @@
-"""Commands that keep things in order: what is wrong here."""
+"""Commands that keep things in order: what is wrong here, and what can be removed."""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 import typer
 
@@ -21,3 +23,25 @@ def check(work: Work = "work", json: Json = False) -> None:
     code = show_check(work, json)
     if code:
         raise typer.Exit(code)
+
+
+@app.command()
+def gc(
+    older_than_days: Annotated[
+        int,
+        typer.Option(help="Grace time: nothing younger is removed, nor anything of a run that still writes.", min=1),
+    ] = 7,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it; without this it is only told.")] = False,
+    work: Work = "work",
+    json: Json = False,
+) -> None:
+    """Tell what no result, run or feature part names any more in the store, and with --yes remove it.
+
+    That is what killed steps left, checkpoints of finished trainings, uploads and downloads that were never finished.
+    What a result names stays whatever its age; so does a training that still runs.
+
+    For example: earmark gc --older-than-days 30 --yes
+    """
+    from earmark.pipelines.upkeep import collect_garbage
+
+    collect_garbage(work, older_than_days, yes, json)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -30,6 +30,8 @@ class ObjectInfo:
     key: str
     size: int
     mark: str
+    modified: float = field(default=0.0, compare=False)
+    """When it was written, in seconds since 1970."""
 
 
 class Store(Protocol):
@@ -81,6 +83,12 @@ class Store(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove an object; nothing happens if there is none."""
+
+    def unfinished(self) -> Iterator[ObjectInfo]:
+        """What writers that were killed, or still write, have left half-written; these are no objects."""
+
+    def discard(self, left: ObjectInfo) -> None:
+        """Remove something that :meth:`unfinished` told of."""
 
 
 def each(store: Store, work: Callable[[T], R], items: Iterable[T]) -> list[R]:

@@ -123,6 +123,17 @@ class Cached:
             raise _explained(error, self.path.parent) from error
 
 
+def unfinished_copies() -> Iterator[Path]:
+    """Partial copies in this node's cache that no process is filling now."""
+    for path in sorted(cache_folder().glob(f"*/*{PARTIAL}")):
+        with path.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+        yield path
+
+
 def results(futures: Iterable[Future[T]]) -> list[T]:
     """What all gave; if one fails the others are not begun, and those under way are waited for."""
     begun = list(futures)

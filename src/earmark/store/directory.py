@@ -63,7 +63,7 @@ class Directory:
             stat = self._path(key).stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return ObjectInfo(key, stat.st_size, str(stat.st_mtime_ns))
+        return ObjectInfo(key, stat.st_size, str(stat.st_mtime_ns), stat.st_mtime)
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         base = self.root / prefix.rpartition("/")[0]
@@ -75,11 +75,21 @@ class Directory:
                 key = path.relative_to(self.root).as_posix()
                 if not name.startswith(".") and key.startswith(prefix):
                     stat = path.stat() if path.exists() else path.lstat()
-                    found.append(ObjectInfo(key, stat.st_size, str(stat.st_mtime_ns)))
+                    found.append(ObjectInfo(key, stat.st_size, str(stat.st_mtime_ns), stat.st_mtime))
         yield from sorted(found, key=lambda info: info.key)
 
     def delete(self, key: str) -> None:
         self._path(key).unlink(missing_ok=True)
+
+    def unfinished(self) -> Iterator[ObjectInfo]:
+        for path in sorted(self.root.rglob(f"{TEMPORARY}*")):
+            with suppress(FileNotFoundError):  # finished meanwhile
+                stat = path.stat()
+                key = path.relative_to(self.root).as_posix()
+                yield ObjectInfo(key, stat.st_size, str(stat.st_mtime_ns), stat.st_mtime)
+
+    def discard(self, left: ObjectInfo) -> None:
+        self.delete(left.key)
 
     def _path(self, key: str) -> Path:
         path = self.root / key

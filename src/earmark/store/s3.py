@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
@@ -26,7 +27,7 @@ from earmark.store.cache import Cached, Fetch, cache_folder, results
 
 if TYPE_CHECKING:
     from minio import Minio
-    from minio.datatypes import Object, Part
+    from minio.datatypes import ListMultipartUploadsResult, Object, Part
     from urllib3.response import BaseHTTPResponse
 
 T = TypeVar("T")
@@ -45,6 +46,7 @@ class Found:
 
     size: int
     mark: str
+    modified: float
     sha256: str | None
 
 
@@ -117,7 +119,7 @@ class S3:
 
     def head(self, key: str) -> ObjectInfo | None:
         found = self._found(key)
-        return None if found is None else ObjectInfo(key, found.size, found.mark)
+        return None if found is None else ObjectInfo(key, found.size, found.mark, found.modified)
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         full = f"{self.prefix}/{prefix}".lstrip("/")
@@ -132,7 +134,7 @@ class S3:
                 last = entry.object_name or ""
                 key = last[start:]
                 if not last.endswith("/") and not any(part.startswith(".") for part in key.split("/")):
-                    found[key] = ObjectInfo(key, entry.size or 0, _etag(entry.etag))
+                    found[key] = ObjectInfo(key, entry.size or 0, _etag(entry.etag), _seconds(entry.last_modified))
 
         persist(self.endpoint, f"{self.uri}/{prefix}", read_on, self.endpoint.until())
         self._bucket_seen = True
@@ -140,6 +142,33 @@ class S3:
 
     def delete(self, key: str) -> None:
         self._ask(key, lambda client, name: client.remove_object(self.bucket, name), self.endpoint.until())
+
+    def unfinished(self) -> Iterator[ObjectInfo]:
+        client, place = self.endpoint.client(), f"{self.prefix}/" if self.prefix else ""
+        key_marker = id_marker = None
+        more = True
+        while more:
+
+            def page(key: str | None = key_marker, upload: str | None = id_marker) -> ListMultipartUploadsResult:
+                return client._list_multipart_uploads(
+                    self.bucket, prefix=place, key_marker=key, upload_id_marker=upload, encoding_type="url"
+                )
+
+            told = persist(self.endpoint, self.uri, page, self.endpoint.until())
+            for upload in told.uploads:
+                if upload.object_name.startswith(place):
+                    mark = upload.upload_id or ""
+                    sent = client._list_parts(self.bucket, upload.object_name, mark).parts
+                    size, key = sum(part.size or 0 for part in sent), upload.object_name.removeprefix(place)
+                    yield ObjectInfo(key, size, mark, _seconds(upload.initiated_time))
+            more, key_marker, id_marker = told.is_truncated, told.next_key_marker, told.next_upload_id_marker
+
+    def discard(self, left: ObjectInfo) -> None:
+        self._ask(
+            left.key,
+            lambda client, name: client._abort_multipart_upload(self.bucket, name, left.mark),
+            self.endpoint.until(),
+        )
 
     def _name(self, key: str) -> str:
         parts = PurePosixPath(key).parts
@@ -172,7 +201,7 @@ class S3:
                 # An answer to a look has no body that says why; that to a read has.
                 client.get_object(self.bucket, name, 0, 1).close()
                 raise
-            return Found(seen.size or 0, _etag(seen.etag), _header(seen, SHA256))
+            return Found(seen.size or 0, _etag(seen.etag), _seconds(seen.last_modified), _header(seen, SHA256))
 
         try:
             return self._ask(key, look, self.endpoint.until())
@@ -195,7 +224,7 @@ class S3:
         def begin(client: Minio, name: str) -> tuple[Found, bytes | None]:
             response = client.get_object(self.bucket, name)
             size = int(response.headers["Content-Length"])
-            found = Found(size, _etag(response.headers.get("ETag")), response.headers.get(SHA256))
+            found = Found(size, _etag(response.headers.get("ETag")), 0.0, response.headers.get(SHA256))
             if size <= 2 * PART_BYTES:
                 return found, _body(response, size, until)
             response.close()
@@ -301,6 +330,10 @@ def _body(response: BaseHTTPResponse, length: int, until: float) -> bytes:
 def _header(found: Object, name: str) -> str | None:
     value: str | None = (found.metadata or {}).get(name)
     return value
+
+
+def _seconds(time: datetime | None) -> float:
+    return time.timestamp() if time is not None else 0.0
 
 
 def _etag(text: str | None) -> str:
