@@ -18,7 +18,8 @@ from earmark.pipelines.terminal import print_json
 LIMIT_SECONDS = 20.0
 """What a check may take before it counts as hanging; they run side by side."""
 MARKS = {"ok": "✓", "note": "!", "bad": "✗"}
-SECRETS = ("SECRET", "PASSWORD", "TOKEN", "ACCESS_KEY")
+SECRET = re.compile(r"SECRET|PASSWORD|TOKEN")
+"""What the names of environment variables with secrets have in them."""
 USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+@")
 
 
@@ -123,7 +124,7 @@ def one_line(error: BaseException) -> str:
 
 
 def _without_secrets(line: Line) -> Line:
-    values = [v for name, v in os.environ.items() if any(word in name for word in SECRETS) and len(v) >= 6]
+    values = [v for name, v in os.environ.items() if SECRET.search(name) and len(v) >= 6 and not name.endswith("_FILE")]
 
     def blotted(text: str) -> str:
         for value in sorted(values, key=len, reverse=True):

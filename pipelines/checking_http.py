@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -27,16 +28,21 @@ class Answer:
     """Seconds that the server's clock is ahead of ours; None where it does not tell its time."""
 
 
-def reach(url: str, ca_file: str | None = None) -> Answer | str:
+def reach(url: str, ca_file: str | None = None, verify: bool = True) -> Answer | str:
     """A server's answer to a GET without credentials, whatever it is; or why there is none."""
     import urllib3
 
     pool = urllib3.PoolManager(
-        timeout=TIMEOUT_SECONDS, retries=False, ca_certs=ca_file or os.environ.get("SSL_CERT_FILE")
+        timeout=TIMEOUT_SECONDS,
+        retries=False,
+        ca_certs=ca_file or os.environ.get("SSL_CERT_FILE"),
+        cert_reqs="CERT_REQUIRED" if verify else "CERT_NONE",
     )
     sent, began = datetime.now(UTC), time.monotonic()
     try:
-        answer = pool.request("GET", url, redirect=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
+            answer = pool.request("GET", url, redirect=False)
     except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:
         return _reason(error)
     seconds = time.monotonic() - began

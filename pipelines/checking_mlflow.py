@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from earmark.pipelines.checking import Line, one_line
@@ -62,31 +61,30 @@ def _check_file(file: Path) -> Iterator[Line]:
 
 
 def _check_server(uri: str) -> Iterator[Line]:
-    answer = reach(f"{uri}/version", os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH"))
+    insecure = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1")
+    ca_file = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or os.environ.get("REQUESTS_CA_BUNDLE")
+    answer = reach(f"{uri}/version", ca_file, verify=not insecure)
     if isinstance(answer, str):
         yield away(PART, uri, answer, "MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_SERVER_CERT_PATH")
         return
     yield Line("ok", PART, f"{uri} answers in {1000 * answer.seconds:.0f} ms")
     yield clock_line(PART, answer)
-    if answer.status == 403 and "Host" in answer.text:
-        host = urlsplit(uri).netloc
-        hint = f"start `mlflow server` with --allowed-hosts {host} (or MLFLOW_SERVER_ALLOWED_HOSTS)"
-        yield Line("bad", PART, f"the server refuses the host name {host} (403)", hint)
-        return
-    yield from _version(uri, answer.status, answer.text)
+    for line in _version(uri, answer.status, answer.text):
+        yield line
+        if line.mark == "bad":
+            return
     searched = yield from _ask(uri, "/api/2.0/mlflow/experiments/search", "its database answers")
     if searched:
         yield from _ask(uri, "/api/2.0/mlflow-artifacts/artifacts", "its artifact store answers")
 
 
 def _version(uri: str, status: int, text: str) -> Iterator[Line]:
-    ours = version("mlflow")
-    if status in (401, 403):
+    ours, theirs = version("mlflow"), text.strip()
+    if status in (401, 403) and not theirs.startswith("<"):
         return  # what follows tells of credentials
-    theirs = text.strip()
     if status != 200 or not theirs[:1].isdigit():
-        hint = "correct MLFLOW_TRACKING_URI (a path such as /mlflow may be missing)"
-        yield Line("bad", PART, f"{uri} is no MLflow server ({status} for its version)", hint)
+        hint = "correct MLFLOW_TRACKING_URI (a path such as /mlflow may be missing, or a gateway wants its own login)"
+        yield Line("bad", PART, f"{uri} does not answer as MLflow does ({status} for its version)", hint)
     elif theirs.split(".")[0] != ours.split(".")[0] or _parts(theirs) < (3, 0):
         hint = f"install mlflow {ours} on the server, or the server's version here"
         yield Line("bad", PART, f"the server is MLflow {theirs}, the client {ours}", hint)
@@ -101,7 +99,7 @@ def _parts(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(".")[:2] if part.isdigit())
 
 
-def _ask(uri: str, path: str, well: str) -> Any:
+def _ask(uri: str, path: str, well: str) -> Generator[Line, None, bool]:
     """A request as the client makes it, with its credentials; what it tells, and whether it went well."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
@@ -123,17 +121,22 @@ def _ask(uri: str, path: str, well: str) -> Any:
     except MlflowException as error:
         yield Line("bad", PART, f"{uri}{path} does not answer ({one_line(error)})", mendable=False)
         return False
-    line = _judged(answer.status_code, path, one_line_text(answer.text), well)
+    line = judge(uri, answer.status_code, path, one_line_text(answer.text), well)
     yield line
     return line.mark == "ok"
 
 
-def _judged(status: int, path: str, text: str, well: str) -> Line:
+def judge(uri: str, status: int, path: str, text: str, well: str) -> Line:
+    """The line about an answer of an MLflow server's interface."""
     artifacts = "artifacts" in path
     if status == 200:
         return Line("ok", PART, well)
     if status == 401:
         return Line("bad", PART, "the server does not accept the credentials (401)", CREDENTIALS)
+    if status == 403 and "Host header" in text:
+        host = urlsplit(uri).netloc
+        hint = f"start `mlflow server` with --allowed-hosts {host} (or MLFLOW_SERVER_ALLOWED_HOSTS)"
+        return Line("bad", PART, f"the server refuses the host name {host} (403)", hint)
     if status == 403:
         hint = f"give this user rights there, or other credentials ({CREDENTIALS})"
         return Line("bad", PART, f"this user may not read {path} (403)", hint)
