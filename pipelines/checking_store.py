@@ -6,6 +6,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from earmark.errors import EarmarkError, UserError
@@ -88,12 +89,17 @@ def _readable(store: Store, key: str, data: bytes) -> Line:
 
 
 def _check_directory(store: Directory) -> Iterator[Line]:
+    folders = (store.root / PROBES, store.root, *store.root.parents)
+    absent = [folder for folder in folders if not folder.exists()]
     try:
         yield from try_rights(store)
     except OSError as error:
         hint = "give its folder to this user, or choose another with --work or EARMARK_STORE"
         yield Line("bad", PART, f"{store.root} cannot be written ({error.strerror})", hint)
         return
+    for folder in absent:  # made for the probe
+        with suppress(OSError):
+            folder.rmdir()
     yield disk_line(PART, store.root)
 
 
