@@ -47,7 +47,7 @@ def children(context):
     return find_runs(client, experiment(client, context.experiment), {"earmark.level": "network"})
 
 
-def test_racing_processes_share_one_experiment_one_parent_and_one_child(mlflow_server, context):
+def test_racing_processes_share_one_experiment_one_parent_and_one_child(mlflow_stack, context):
     steps = [
         subprocess.Popen(
             [sys.executable, "-c", STEP, context.run],
@@ -73,7 +73,7 @@ def test_racing_processes_share_one_experiment_one_parent_and_one_child(mlflow_s
     assert {run.info.run_id for run in everything} == set(found[0][:2])
 
 
-def test_curves_are_complete_and_a_retry_goes_on_with_them(mlflow_server, context):
+def test_curves_are_complete_and_a_retry_goes_on_with_them(mlflow_stack, context):
     tracker = Tracker(context, DATASET, PROGRESS)
     for last in (600, 1200):
         child = tracker.child("key", "alexnet", {"train.steps": 1200})
@@ -85,14 +85,14 @@ def test_curves_are_complete_and_a_retry_goes_on_with_them(mlflow_server, contex
     assert sorted(point.step for point in history) == list(range(1200))
 
 
-def test_a_server_that_goes_away_stops_nothing_and_what_is_missing_is_told(mlflow_server, context):
+def test_a_server_that_goes_away_stops_nothing_and_what_is_missing_is_told(mlflow_stack, context):
     told = io.StringIO()
     child = Tracker(context, DATASET, Progress("train_model/alexnet", mode="plain", stream=told)).child(
         "k", "alexnet", {}
     )
     child.log("train", {"step": 0, "loss": 1.0})
     wait_for(lambda: [run for run in children(context) if "train/loss" in run.data.metrics])
-    mlflow_server.stop()
+    mlflow_stack.mlflow.stop()
     for step in range(1, 38):
         child.log("train", {"step": step, "loss": 0.5})
     wait_for(told.getvalue)
@@ -102,16 +102,16 @@ def test_a_server_that_goes_away_stops_nothing_and_what_is_missing_is_told(mlflo
     assert "37 metric points and the run's end of alexnet not delivered" in last
 
 
-def test_a_server_that_comes_back_gets_everything(addressed_server, context):
+def test_a_server_that_comes_back_gets_everything(mlflow_stack, context):
     told = io.StringIO()
-    addressed_server.stop()
+    mlflow_stack.mlflow.stop()
     child = Tracker(context, DATASET, Progress("train_model/alexnet", mode="plain", stream=told)).child(
         "k", "alexnet", {}
     )
     for step in range(10):
         child.log("train", {"step": step, "loss": 0.5})
     wait_for(told.getvalue)
-    addressed_server.start()
+    mlflow_stack.mlflow.start()
     child.finish()
     [run] = children(context)
     assert run.info.status == "FINISHED"
@@ -119,7 +119,7 @@ def test_a_server_that_comes_back_gets_everything(addressed_server, context):
     assert len(told.getvalue().splitlines()) == 1
 
 
-def test_a_run_is_registered_once_and_its_model_comes_back(mlflow_server, context, tmp_path):
+def test_a_run_is_registered_once_and_its_model_comes_back(mlflow_stack, context, tmp_path):
     store = open_store(tmp_path / "store")
     made = make_run(store, run=context.run)
     name = context.run
@@ -138,11 +138,11 @@ def test_a_run_is_registered_once_and_its_model_comes_back(mlflow_server, contex
         assert len(connect().get_metric_history(run.info.run_id, "validation/map")) == len(STEPS)
 
 
-def test_registering_where_no_server_answers_says_what_to_do(mlflow_server, context, tmp_path):
+def test_registering_where_no_server_answers_says_what_to_do(mlflow_stack, context, tmp_path):
     store = open_store(tmp_path / "store")
     made = make_run(store, run=context.run)
-    mlflow_server.stop()
-    with pytest.raises(EarmarkError, match=rf"MLflow at {mlflow_server.uri} failed: .*run the same command again"):
+    mlflow_stack.mlflow.stop()
+    with pytest.raises(EarmarkError, match=rf"MLflow at {mlflow_stack.uri} failed: .*run the same command again"):
         register_model(store, *made.arguments, "esc10", context, PROGRESS)
 
 
