@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from click import Context
 from typer.core import TyperGroup
 
 from earmark.pipelines.cli.app import Json, Work, app
@@ -16,7 +15,7 @@ from earmark.pipelines.cli.app import Json, Work, app
 class Shown(TyperGroup):
     """``models`` shows what there is, unless what follows is the name of one of its commands."""
 
-    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put ``show`` first where no command is named."""
         if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
             args = ["show", *args]

@@ -1,6 +1,6 @@
 """The model package and MLflow's registry of models: the only room that writes there."""
 
-from earmark.registry.download import download, fetch_package
+from earmark.registry.download import download, fetch_package, parse_reference
 from earmark.registry.gate import gate_model
 from earmark.registry.news import find_champion, find_news
 from earmark.registry.pack import Sounds
@@ -8,6 +8,7 @@ from earmark.registry.package import Package, read_package
 from earmark.registry.pooled import record_pooled
 from earmark.registry.promotion import Promotion, history, promote, rollback, who
 from earmark.registry.register import register_model
+from earmark.registry.uses import Use, trained_on
 from earmark.registry.versions import ModelVersion, list_models
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Package",
     "Promotion",
     "Sounds",
+    "Use",
     "download",
     "fetch_package",
     "find_champion",
@@ -22,10 +24,12 @@ __all__ = [
     "gate_model",
     "history",
     "list_models",
+    "parse_reference",
     "promote",
     "read_package",
     "record_pooled",
     "register_model",
     "rollback",
+    "trained_on",
     "who",
 ]

@@ -86,8 +86,8 @@ def _gate(
     standing = settled(name)
     own = next((record for record in standing.records if record.decision == attempt.key), None)
     champion = own.replaced if own else standing.champion
-    challenger = fetch_package(f"{name}/{version}")
-    rival = fetch_package(f"{name}/{champion}") if champion is not None else None
+    challenger = fetch_package(f"models:/{name}/{version}")
+    rival = fetch_package(f"models:/{name}/{champion}") if champion is not None else None
     facts, verdict = compare(attempt.store, challenger, rival, sounds, config, progress)
     if verdict.outcome in (FIRST, PROMOTED) and own is None:
         own = promote(name, version, verdict.why, run.run, decision=attempt.key, replaces=champion)

@@ -16,6 +16,7 @@ from earmark.registry.clips import claimed_clips
 from earmark.registry.download import fetch_package
 from earmark.registry.package import Package
 from earmark.registry.promotion import champion_of
+from earmark.registry.versions import CHAMPION, check_name
 from earmark.store import Attempt, Manifest, Store, once
 
 STEP, EPOCH = "find_news", 1
@@ -53,12 +54,13 @@ def find_champion(model: str) -> Package:
     Raises:
         UserError: there is none.
     """
+    check_name(model)
     if champion_of(model) is None:
         raise UserError(
             f"model {model!r} has no champion to retrain: make one first with "
             f"`earmark run compare --data DIR --model {model}`"
         )
-    return fetch_package(model)
+    return fetch_package(f"models:/{model}@{CHAMPION}")
 
 
 def find_news(store: Store, catalog: Manifest, model: str, progress: Progress) -> Manifest:

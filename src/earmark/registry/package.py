@@ -65,6 +65,16 @@ class Package:
 
         return Pca.load(self.folder / PCA) if PCA in sealed_files(self.document) else None
 
+    def program(self) -> Path:
+        """The program by ``torch.export``: a waveform in, scores and embedding out.
+
+        Raises:
+            UserError: the package is older than it.
+        """
+        if PROGRAM not in sealed_files(self.document):
+            raise UserError(f"model {self.title} has no {PROGRAM} (an older version wrote it): train it again")
+        return self.folder / PROGRAM
+
 
 def sealed_files(document: Mapping[str, Any]) -> dict[str, str]:
     """The files that ``model.json`` seals, each with its sha256."""
@@ -101,21 +111,46 @@ def read_package(folder: Path, document_sha256: str | None = None, *, name: str 
         UserError: a file is missing, or the package was written by a version with another schema.
         CorruptObject: a file is not the one that was registered.
     """
-    for file in (WEIGHTS, DOCUMENT):
-        if not (folder / file).is_file():
-            raise UserError(f"{folder} is not a model package: {file} is not there")
-    if document_sha256 is not None and _sha256(folder / DOCUMENT) != document_sha256:
-        raise _altered(folder / DOCUMENT)
-    document = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
+    document = read_document(folder, document_sha256)
+    for file in (WEIGHTS, *sealed_files(document)):
+        check_file(folder, file, document)
+    return Package(folder, document, name, version)
+
+
+def read_document(folder: Path, document_sha256: str | None = None) -> dict[str, Any]:
+    """A package's ``model.json``, checked where the registry says what it must be.
+
+    Raises:
+        UserError: it is missing, or was written by a version with another schema.
+        CorruptObject: it is not the one that was registered.
+    """
+    path = _there(folder, DOCUMENT)
+    if document_sha256 is not None and _sha256(path) != document_sha256:
+        raise _altered(path)
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if document.get("package_version") != SCHEMA_VERSION:
         found = document.get("package_version")
         raise UserError(f"{folder} is a model package of schema {found} where this version reads {SCHEMA_VERSION}")
-    for file, sha256 in sealed_files(document).items():
-        if not (folder / file).is_file():
-            raise UserError(f"{folder} is not a whole model package: {file} is not there")
-        if _sha256(folder / file) != sha256:
-            raise _altered(folder / file)
-    return Package(folder, document, name, version)
+    return document
+
+
+def check_file(folder: Path, name: str, document: Mapping[str, Any]) -> Path:
+    """The path of a file that ``model.json`` seals.
+
+    Raises:
+        UserError: it is missing.
+        CorruptObject: it is not the one that was registered.
+    """
+    path = _there(folder, name)
+    if _sha256(path) != document[SEALED[name]]:
+        raise _altered(path)
+    return path
+
+
+def _there(folder: Path, name: str) -> Path:
+    if not (folder / name).is_file():
+        raise UserError(f"{folder} is not a whole model package: {name} is not there")
+    return folder / name
 
 
 def _altered(path: Path) -> CorruptObject:

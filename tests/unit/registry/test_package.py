@@ -64,7 +64,7 @@ def test_an_altered_file_is_named_and_refused(downloaded, tmp_path):
 
 
 def test_a_folder_that_is_no_package_is_told(tmp_path):
-    with pytest.raises(UserError, match=r"not a model package: weights\.safetensors"):
+    with pytest.raises(UserError, match=r"not a whole model package: model\.json is not there"):
         read_package(tmp_path)
     (tmp_path / "weights.safetensors").write_bytes(b"")
     (tmp_path / "model.json").write_text('{"package_version": 9}')

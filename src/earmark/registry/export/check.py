@@ -57,15 +57,18 @@ def frames_in_float64(waveform_N: NDArray[np.float32], model: Model) -> NDArray[
     return quantise(frames(waveform_N.astype(np.float64)), model.features)
 
 
-def check_program(run: Any, model: Model, waveforms: Sequence[NDArray[np.float32]], what: str) -> None:
+def check_program(
+    run: Any, model: Model, waveforms: Sequence[NDArray[np.float32]], what: str, tolerance: float = TOLERANCE
+) -> None:
     """Compare what takes a waveform and gives :data:`OUTPUTS` with ``score_clip``.
 
     Raises:
-        ExportMismatch: a number differs by more than :data:`TOLERANCE`.
+        ExportMismatch: a number differs by more than ``tolerance``.
     """
     for waveform_N in waveforms:
         expected = score_clip(model, frames_in_float64(waveform_N, model))
-        compare(run(waveform_N), expected, model, f"{what} on {len(waveform_N) / SAMPLE_RATE:.2f} s of sound")
+        sound = f"{len(waveform_N) / SAMPLE_RATE:.2f} s of sound"
+        compare(run(waveform_N), expected, model, f"{what} on {sound}", tolerance)
 
 
 def check_pyfunc(folder: Path, model: Model, sounds: Sequence[bytes]) -> None:
