@@ -193,14 +193,16 @@ def report_file(place: Place, store: Store, run: str, output: Path | None) -> Pa
     Raises:
         UserError: the run has none yet, or the place cannot be written.
     """
-    found = (result_of(store, run, step) for step in ("compare_models", "pool_models", "evaluate_package"))
+    # A retraining is about champion and challenger; how its networks compare is told beside that.
+    steps = ("gate_model",) if run.startswith("retrain-") else ("compare_models", "pool_models", "evaluate_package")
+    found = (result_of(store, run, step) for step in steps)
     told = next((manifest for manifest in found if manifest is not None), None)
     if told is None:
         raise UserError(f"run {run} has no report yet: its command, given again, goes on with it")
     path = output or place.work / "reports" / f"{run}.html"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(told.files["report.html"].read(store))
+        path.write_bytes(told.files["gate.html" if told.step == "gate_model" else "report.html"].read(store))
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}; choose another place with --output") from None
     return path
