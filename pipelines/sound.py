@@ -13,29 +13,25 @@ from typing import IO, TYPE_CHECKING
 import typer
 
 from earmark.errors import EarmarkError, UserError
+from earmark.pipelines.fetching import fetch_model
 from earmark.pipelines.local import open_place
 from earmark.pipelines.terminal import Terminal
 
 if TYPE_CHECKING:
     from earmark.evaluation import Model
     from earmark.features import SoundBlocks
-    from earmark.registry import Package
     from earmark.tagging import Choice, SoundFile, Writer
 
 TIMELINE_HOP = 0.96
 RAW_RATES = range(1_000, 768_001)
 
 
-def load_package(reference: str, work: str) -> tuple[Package, Model]:
-    """The model that a reference names, checked, ready to compute."""
-    os.environ.update({**open_place(work).environment(), "EARMARK_PROGRESS": os.environ.get("EARMARK_PROGRESS", "off")})
+def enter(work: str) -> None:
+    """Let this process and its children find store and MLflow."""
+    os.environ.update(open_place(work).environment())
+    os.environ["EARMARK_PROGRESS"] = "off"
     # See components/adapter.py: OpenMP's threads would spin.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    from earmark.evaluation import model_of
-    from earmark.registry import fetch_package
-
-    package = fetch_package(reference)
-    return package, model_of(package.weights.read_bytes(), package.document)
 
 
 def tag(
@@ -52,21 +48,22 @@ def tag(
     from earmark.features import DecodeError
     from earmark.tagging import STDIN, find_sounds, open_writer
 
-    files = find_sounds(arguments)
-    if raw is not None and [file.name for file in files] != [STDIN]:
+    if raw is not None and list(arguments) != [STDIN]:
         raise UserError("--raw tells what standard input holds: give - and no file")
+    files = find_sounds(arguments)
     if form == "audacity" and len(files) > 1:
         raise UserError(f"a label track is of one file, not of {len(files)}: tag them one by one")
     if form == "audacity" and timeline_hop is None:
         timeline_hop = TIMELINE_HOP
-    package, network = load_package(model, work)
+    enter(work)
+    fetched = fetch_model(model)
     with _output(output) as stream, _ended_in_peace() as failed:
-        writer = open_writer(form, stream, choice, package.title)
+        writer = open_writer(form, stream, choice, fetched.title)
         meter = Meter("tag", files)
         for file in meter.each():
             try:
                 with _sound_of(file, raw) as sound:
-                    _write(writer, file, network, sound, choice, timeline_hop, raw is not None, meter)
+                    _write(writer, file, fetched.model, sound, choice, timeline_hop, raw is not None, meter)
             except DecodeError as error:
                 failed.append(file.name)
                 print(f"earmark: {file.name}: {error}; skipped", file=sys.stderr, flush=True)

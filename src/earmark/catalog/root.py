@@ -7,29 +7,9 @@ from pathlib import Path, PurePosixPath
 
 from earmark.config import digest
 from earmark.errors import UserError
+from earmark.features import AUDIO_SUFFIXES
 from earmark.store import ObjectInfo, Store, open_store
 from earmark.store.directory import Directory
-
-# Those that no decoder here reads are listed all the same: a clip is reported, never passed over in silence.
-AUDIO_SUFFIXES = frozenset(
-    {
-        ".wav",
-        ".wave",
-        ".flac",
-        ".ogg",
-        ".oga",
-        ".opus",
-        ".mp3",
-        ".aif",
-        ".aiff",
-        ".aifc",
-        ".au",
-        ".snd",
-        ".w64",
-        ".rf64",
-    }
-    | {".caf", ".m4a", ".aac", ".wma"}
-)
 
 
 @dataclass(frozen=True)

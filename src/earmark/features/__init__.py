@@ -1,9 +1,13 @@
-"""From encoded audio to stored log-mel frames and patches. Knows no labels and no network."""
+"""From encoded audio to stored log-mel frames and patches. Knows no labels and no network.
+
+Extraction loads pyarrow on first use, 40 MB that inference does without.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from earmark.config import FeatureSpec
 from earmark.features.clip import ClipFacts, clip_key, frames_of, frames_of_segments, frames_of_sound
-from earmark.features.decode import DecodeError, Sound, decode
-from earmark.features.extract import extract_features
+from earmark.features.decode import AUDIO_SUFFIXES, DecodeError, Sound, decode
 from earmark.features.frames import FrameStore
 from earmark.features.logmel import log_mel, mel_matrix, patches
 from earmark.features.quantise import dequantise, quantise, silent_frames
@@ -22,7 +26,11 @@ from earmark.features.spec import (
 )
 from earmark.features.stream import FrameMaker, SoundBlocks, frame_blocks, open_blocks, raw_blocks
 
+if TYPE_CHECKING:
+    from earmark.features.extract import extract_features
+
 __all__ = [
+    "AUDIO_SUFFIXES",
     "FLOOR",
     "HOP",
     "MEL_BANDS",
@@ -57,3 +65,11 @@ __all__ = [
     "raw_blocks",
     "silent_frames",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "extract_features":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from earmark.features.extract import extract_features
+
+    return extract_features

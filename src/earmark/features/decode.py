@@ -22,6 +22,26 @@ INT16_SUBTYPES = {
 }
 INT32_SUBTYPES = {"PCM_24", "PCM_32", "ALAC_20", "ALAC_24", "ALAC_32"}
 WAVE_FORMAT_PCM = 1
+# Those that no decoder here reads are listed all the same: a clip is reported, never passed over in silence.
+AUDIO_SUFFIXES = frozenset(
+    {
+        ".wav",
+        ".wave",
+        ".flac",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".mp3",
+        ".aif",
+        ".aiff",
+        ".aifc",
+        ".au",
+        ".snd",
+        ".w64",
+        ".rf64",
+    }
+    | {".caf", ".m4a", ".aac", ".wma"}
+)
 
 
 class DecodeError(EarmarkError):

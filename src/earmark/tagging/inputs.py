@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from earmark.catalog.root import AUDIO_SUFFIXES
 from earmark.errors import UserError
+from earmark.features import AUDIO_SUFFIXES
 from earmark.store import open_store
 
 STDIN = "-"

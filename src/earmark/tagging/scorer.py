@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.evaluation.model import PATCHES_AT_ONCE, score_windows
+from earmark.evaluation.model import score_windows
 from earmark.evaluation.windows import FRAMES_PER_SECOND
-from earmark.features import PATCH_FRAMES, silent_frames
+from earmark.features import MEL_BANDS, PATCH_FRAMES, silent_frames
 
 if TYPE_CHECKING:
     from earmark.evaluation import Model
+
+
+AT_ONCE = 32
+"""Windows that are scored together, always so many but at the end: what the network keeps for each size of a batch
+would grow with the sizes."""
 
 
 class Windows(NamedTuple):
@@ -30,12 +35,8 @@ class Grid:
         self.hop = max(1, round(hop_seconds * FRAMES_PER_SECOND))
         self.next = 0
 
-    def ready(self, rows: int) -> int:
-        """How many windows of the first ``rows`` frames were not taken yet."""
-        return max(0, (rows - PATCH_FRAMES - self.next) // self.hop + 1)
-
     def take(self, rows: int, ended: bool) -> NDArray[np.int64]:
-        """Those windows; where the clip ends with these frames, the last one with it."""
+        """Those of the first ``rows`` frames that were not taken yet; the last one of all where the clip ends there."""
         last = rows - PATCH_FRAMES
         starts_P = np.arange(self.next, last + 1, self.hop, dtype=np.int64)
         self.next += len(starts_P) * self.hop
@@ -45,8 +46,8 @@ class Grid:
 class Scorer:
     """Scores a clip by pieces, in memory that does not grow with it.
 
-    A clip of at most 256 windows is scored exactly as ``score_clip`` scores it. For a longer one the mean is summed in
-    float64 over batches cut elsewhere: a difference of 1e-6 or less.
+    Windows have the very scores that ``score_clip`` gives them, and the clip has their mean to 1e-6: sums of a batch in
+    float32, as there, and of the batches in float64.
 
     Args:
         model: the network.
@@ -54,76 +55,91 @@ class Scorer:
         at_once: score as soon as there are so many windows.
     """
 
-    def __init__(self, model: Model, timeline_hop: float | None = None, at_once: int = PATCHES_AT_ONCE) -> None:
+    def __init__(self, model: Model, timeline_hop: float | None = None, at_once: int = AT_ONCE) -> None:
         self._model, self._at_once = model, at_once
         self._clip = Grid(model.evaluate.hop_seconds)
         self._timeline = Grid(timeline_hop) if timeline_hop is not None else None
-        self._pieces: list[NDArray[Any]] = []
-        self._first = self._rows = self._windows = 0
+        self._frames_TF = np.empty((0, MEL_BANDS), model.features.storage)
+        self._first = self._rows = 0
+        self._waiting = _Waiting.none()
         self._sounded = False
-        self._sum_C = np.zeros(len(model.labels))
+        self._sum_C, self._count = np.zeros(len(model.labels)), 0
 
     def add(self, frames_TF: NDArray[Any]) -> Windows:
         """Take the next stored frames (T, 64); the timeline's windows that are ready by now."""
-        self._pieces.append(frames_TF)
-        self._rows += len(frames_TF)
-        ready = max(grid.ready(self._rows) for grid in self._grids())
-        return self._score(ended=False) if ready >= self._at_once else self._none()
+        self._take(frames_TF, ended=False)
+        return self._score(len(self._waiting.starts_P) // self._at_once * self._at_once)
 
     def end(self) -> Windows:
         """No more frames come: the timeline's last windows."""
         assert self._rows >= PATCH_FRAMES, "a clip of less than a patch has no windows"
-        return self._score(ended=True)
+        self._take(self._frames_TF[:0], ended=True)
+        return self._score(len(self._waiting.starts_P))
 
     @property
     def scores_C(self) -> NDArray[np.float32]:  # noqa: N802  (a shape)
         """The clip's score of each label, of the windows so far: their mean."""
-        return (self._sum_C / max(1, self._windows)).astype(np.float32)
+        return (self._sum_C / max(1, self._count)).astype(np.float32)
 
-    def _score(self, ended: bool) -> Windows:
-        frames_TF = np.concatenate(self._pieces)
-        clip_P = self._used(frames_TF, self._clip.take(self._rows, ended))
-        scores_PC = self._scores(frames_TF, clip_P)
-        if len(clip_P):
-            # The mean of a batch, as score_clip computes it: with one batch it is the clip's.
-            self._sum_C += scores_PC.mean(axis=0).astype(np.float64) * len(clip_P)
-            self._windows += len(clip_P)
-        shown = self._none()
-        if self._timeline is not None:
-            time_P = self._timeline.take(self._rows, ended)
-            other_P = np.setdiff1d(time_P, clip_P)
-            starts_P = np.concatenate([clip_P, other_P])
-            all_PC = np.concatenate([scores_PC, self._scores(frames_TF, other_P)])
-            order_P = np.argsort(starts_P)
-            at_P = order_P[np.searchsorted(starts_P[order_P], time_P)]
-            shown = Windows(time_P, all_PC[at_P])
-        self._keep(frames_TF)
-        return shown
+    def _take(self, frames_TF: NDArray[Any], ended: bool) -> None:
+        """Keep the frames, and queue the windows that are whole with them."""
+        self._frames_TF = np.concatenate([self._frames_TF, frames_TF])
+        self._rows += len(frames_TF)
+        clip_P = self._used(self._clip.take(self._rows, ended))
+        time_P = self._timeline.take(self._rows, ended) if self._timeline is not None else clip_P[:0]
+        starts_P = np.union1d(clip_P, time_P)
+        queued = _Waiting(starts_P, np.isin(starts_P, clip_P), np.isin(starts_P, time_P))
+        self._waiting = _Waiting(*(np.concatenate(pair) for pair in zip(self._waiting, queued, strict=True)))
 
-    def _used(self, frames_TF: NDArray[Any], starts_P: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The windows that count: silent ones only as long as the clip has no others."""
-        before = np.concatenate([[0], np.cumsum(silent_frames(frames_TF, self._model.features))])
+    def _used(self, starts_P: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The windows that count for the clip: silent ones only as long as it has no others."""
+        before = np.concatenate([[0], np.cumsum(silent_frames(self._frames_TF, self._model.features))])
         at_P = starts_P - self._first
         silent_P = (before[at_P + PATCH_FRAMES] - before[at_P]) / PATCH_FRAMES
         sounding_P = silent_P <= self._model.evaluate.max_silent_share
         if sounding_P.any() and not self._sounded:
-            self._sounded, self._windows = True, 0
+            self._sounded, self._count = True, 0
             self._sum_C[:] = 0.0
+            self._waiting = self._waiting.only_shown()
         return starts_P[sounding_P] if self._sounded else starts_P
 
-    def _scores(self, frames_TF: NDArray[Any], starts_P: NDArray[np.int64]) -> NDArray[np.float32]:
-        if not len(starts_P):
-            return np.empty((0, len(self._model.labels)), np.float32)
-        return score_windows(self._model, frames_TF, starts_P - self._first)[0]
+    def _score(self, count: int) -> Windows:
+        """Score the first windows of the queue, and let go of the frames that no later window can hold."""
+        now, self._waiting = self._waiting.split(count)
+        scores_PC = np.empty((0, len(self._model.labels)), np.float32)
+        for first in range(0, count, self._at_once):
+            starts_P = now.starts_P[first : first + self._at_once] - self._first
+            counts_P = now.counts_P[first : first + self._at_once]
+            batch_PC, _ = score_windows(self._model, self._frames_TF, starts_P)
+            if counts_P.any():
+                self._sum_C += batch_PC[counts_P].mean(axis=0).astype(np.float64) * counts_P.sum()
+                self._count += int(counts_P.sum())
+            scores_PC = np.concatenate([scores_PC, batch_PC])
+        grids = [self._clip] if self._timeline is None else [self._clip, self._timeline]
+        # The last window may start up to a hop before the next.
+        needed = [grid.next - grid.hop for grid in grids] + self._waiting.starts_P[:1].tolist()
+        drop = max(0, min(needed) - self._first)
+        self._frames_TF, self._first = self._frames_TF[drop:], self._first + drop
+        return Windows(now.starts_P[now.shown_P], scores_PC[now.shown_P])
 
-    def _keep(self, frames_TF: NDArray[Any]) -> None:
-        """Drop the frames that no later window can hold; the last one may start up to a hop before the next."""
-        first = max(self._first, min(grid.next - grid.hop for grid in self._grids()))
-        self._pieces = [frames_TF[first - self._first :].copy()]
-        self._first = first
 
-    def _grids(self) -> list[Grid]:
-        return [self._clip] if self._timeline is None else [self._clip, self._timeline]
+class _Waiting(NamedTuple):
+    """Windows that wait to be scored, in order of their starts."""
 
-    def _none(self) -> Windows:
-        return Windows(np.empty(0, np.int64), np.empty((0, len(self._model.labels)), np.float32))
+    starts_P: NDArray[np.int64]
+    counts_P: NDArray[np.bool_]
+    """Whether the window counts for the clip."""
+    shown_P: NDArray[np.bool_]
+    """Whether it is one of the timeline's."""
+
+    @staticmethod
+    def none() -> _Waiting:
+        return _Waiting(np.empty(0, np.int64), np.empty(0, bool), np.empty(0, bool))
+
+    def split(self, count: int) -> tuple[_Waiting, _Waiting]:
+        """The first so many, and the others."""
+        return _Waiting(*(column[:count] for column in self)), _Waiting(*(column[count:] for column in self))
+
+    def only_shown(self) -> _Waiting:
+        """None of them counts."""
+        return _Waiting(self.starts_P[self.shown_P], np.zeros(self.shown_P.sum(), bool), self.shown_P[self.shown_P])
