@@ -10,16 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import sleep as pause
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-from earmark.errors import EarmarkError
+from earmark.errors import EarmarkError, UserError
 
 SQLITE = "sqlite:///"
 LOCKED_FOR_SECONDS = 30.0
 LOCKED_POLL_SECONDS = 0.05
 MAX_RACES = 5
+TOKEN, TOKEN_FILE = "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_TOKEN_FILE"
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -65,6 +67,7 @@ def connect(uri: str | None = None) -> MlflowClient:
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     uri = uri or tracking_uri()
+    read_token()
     file = sqlite_file(uri)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +87,28 @@ class _Patient:
         member = getattr(self._client, name)
         if not callable(member):
             return member
-        return lambda *args, **named: patiently(lambda: member(*args, **named))
+
+        def call(*args: Any, **named: Any) -> Any:
+            read_token()
+            return patiently(lambda: member(*args, **named))
+
+        return call
+
+
+def read_token() -> None:
+    """Take the token from the file that ``MLFLOW_TRACKING_TOKEN_FILE`` names: Kubernetes writes a new one every hour.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    file = os.environ.get(TOKEN_FILE)
+    if not file:
+        return
+    try:
+        os.environ[TOKEN] = Path(file).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise UserError(f"{TOKEN_FILE} names {file}, which cannot be read: {reason}") from None
 
 
 def patiently(call: Callable[[], T], seconds: float = LOCKED_FOR_SECONDS) -> T:
@@ -116,11 +140,35 @@ def one_line(error: BaseException) -> str:
     return text if len(text) <= 200 else text[:197] + "..."
 
 
+def cause_of(error: BaseException, uri: str) -> str:
+    """Why MLflow did not do it, in a line, with the remedy where one is known."""
+    return remedy(error, uri) or one_line(error)
+
+
+def remedy(error: BaseException, uri: str) -> str | None:
+    """What the user can mend of an error; None where that is not known. No credentials are told."""
+    text, host = str(error), urlsplit(uri).netloc.rpartition("@")[2]
+    status = _http_status(error)
+    if "Invalid Host header" in text:
+        return f"the server refuses the host name {host}: start `mlflow server` with --allowed-hosts {host}"
+    if status == 401:
+        return f"the server refuses the login: check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or {TOKEN}"
+    if status == 403:
+        return "the server says 403, not allowed: the user of MLFLOW_TRACKING_USERNAME, or the token, needs EDIT rights"
+    if any(word in text for word in ("CERTIFICATE_VERIFY_FAILED", "SSLError", "SSLCertVerificationError")):
+        return (
+            "its certificate is not trusted: name the file of its authority's certificate "
+            "in MLFLOW_TRACKING_SERVER_CERT_PATH"
+        )
+    return None
+
+
 @contextmanager
 def mlflow_needed() -> Iterator[None]:
     """Tell an MLflow that fails, where a step cannot do without it, in a line with the remedy.
 
     Raises:
+        UserError: host name, login or certificate are refused.
         EarmarkError: in place of MLflow's, the network's and the database's own.
     """
     try:
@@ -128,8 +176,29 @@ def mlflow_needed() -> Iterator[None]:
     except Exception as error:
         if not _from_mlflow(error):
             raise
-        text = f"MLflow at {tracking_uri()} failed: {one_line(error)}"
+        mend = remedy(error, tracking_uri())
+        if mend is not None:
+            raise UserError(f"MLflow at {shown_uri()}: {mend}") from error
+        text = f"MLflow at {shown_uri()} failed: {one_line(error)}"
         raise EarmarkError(f"{text}; finished steps are kept, so run the same command again once it answers") from error
+
+
+def shown_uri(uri: str | None = None) -> str:
+    """A tracking URI without user and password."""
+    uri = uri or tracking_uri()
+    parts = urlsplit(uri)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if "@" in parts.netloc else uri
+
+
+def _http_status(error: BaseException) -> int | None:
+    from mlflow.exceptions import MlflowException
+
+    if not isinstance(error, MlflowException):
+        return None
+    for status in (401, 403):
+        if f"error code {status}" in str(error) or f" {status} " in str(error)[:200]:
+            return status
+    return None
 
 
 def _from_mlflow(error: Exception) -> bool:

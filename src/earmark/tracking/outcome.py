@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+from earmark.tracking.connection import tracking_uri
 from earmark.tracking.context import DatasetFacts, RunContext
+from earmark.tracking.left import deliver_left
 from earmark.tracking.points import deliver, now_ms, points_of
-from earmark.tracking.runs import child_run, experiment, find_runs, log_dataset, log_figures, log_output, log_params
+from earmark.tracking.runs import child_run, find_runs, is_ours, log_dataset, log_figures, log_output, log_params
 from earmark.tracking.tracker import Status
 
 
@@ -45,7 +47,8 @@ def open_outcome(
     """The id of a network's run, with parameters, dataset and whole curves: those of a run that trained under this
     parent, or written here where training was not repeated or MLflow was away.
     """
-    run_id = _failed_run(client, context, parent, outcome.name) if not outcome.key else None
+    deliver_left(client, tracking_uri(), context)
+    run_id = _failed_run(client, parent, outcome.name) if not outcome.key else None
     if run_id is None:
         key = outcome.key or f"failed-{outcome.name}"
         run_id, _ = child_run(client, context, parent, key, outcome.name, dataset.digest)
@@ -79,7 +82,7 @@ def close_parent(
     report: bytes,
     note: str,
 ) -> None:
-    """End the pipeline run's own run.
+    """End the pipeline run's own run. Of a run that Kubeflow's plugin made, description and status stay the plugin's.
 
     Args:
         client: MLflow.
@@ -96,15 +99,17 @@ def close_parent(
     sha256 = hashlib.sha256(report).hexdigest()
     if client.get_run(parent).data.tags.get("earmark.report") != sha256:
         client.log_text(parent, report.decode(), "report.html")
-    for name, value in {**tags, "earmark.report": sha256, "mlflow.note.content": note}.items():
+    ours = is_ours(client, parent)
+    for name, value in {**tags, "earmark.report": sha256, **({"mlflow.note.content": note} if ours else {})}.items():
         client.set_tag(parent, name, value)
-    _end(client, parent, status)
+    if ours:
+        _end(client, parent, status)
 
 
-def _failed_run(client: MlflowClient, context: RunContext, parent: str, variant: str) -> str | None:
+def _failed_run(client: MlflowClient, parent: str, variant: str) -> str | None:
     """The run in which a variant's training failed, if it came so far as to have one."""
     tags = {"mlflow.parentRunId": parent, "earmark.variant": variant}
-    runs = find_runs(client, experiment(client, context.experiment), tags)
+    runs = find_runs(client, client.get_run(parent).info.experiment_id, tags)
     return runs[-1].info.run_id if runs else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import time
 from collections.abc import Mapping
@@ -16,11 +17,15 @@ from earmark import __version__
 from earmark.errors import UserError
 from earmark.tracking.connection import artifact_location
 from earmark.tracking.context import DatasetFacts, RunContext
-from earmark.tracking.points import now_ms
+from earmark.tracking.points import POINTS_PER_BATCH, now_ms
 
 # MLflow's pages then open on runs and charts, not on traces of language models
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 SETTLED = "earmark.settled"
+KFP_RUN_ID = "EARMARK_KFP_RUN_ID"
+"""The variable that names the Kubeflow run; Kubeflow's MLflow plugin tags the run that it makes with the same id."""
+KFP_TAG = "kfp.pipeline_run_id"
+DATASET = "earmark"
 UNSETTLED_FOR_SECONDS = 5.0
 POLL_SECONDS = 0.05
 
@@ -44,7 +49,11 @@ def experiment(client: MlflowClient, name: str) -> str:
 
 
 def parent_run(client: MlflowClient, context: RunContext, dataset: str) -> str:
-    """The id of the run that stands for the pipeline run, found or created by run id and digest of the data."""
+    """The id of the run that stands for the pipeline run: that of Kubeflow's own MLflow plugin where there is one, else
+    found or created by run id and digest of the data.
+    """
+    if (theirs := _kubeflow_run(client)) is not None:
+        return theirs
     identity = {"earmark.run": context.run, "earmark.dataset": context.data or dataset, "earmark.level": "pipeline"}
     tags = {"earmark.pipeline": context.pipeline, "mlflow.source.name": f"earmark {context.pipeline}"}
     return claim(client, experiment(client, context.experiment), context.run, identity, tags)[0]
@@ -72,7 +81,25 @@ def child_run(
         "earmark.version": __version__,
         "mlflow.source.name": f"earmark {context.pipeline}",
     }
-    return claim(client, experiment(client, context.experiment), name, identity, tags, started_ms)
+    # MLflow shows a run under its parent only within one experiment, and the plugin chooses its own
+    return claim(client, client.get_run(parent).info.experiment_id, name, identity, tags, started_ms)
+
+
+def is_ours(client: MlflowClient, parent: str) -> bool:
+    """Whether a parent is Earmark's own: one that Kubeflow's plugin made keeps its name, description and status."""
+    return "earmark.level" in client.get_run(parent).data.tags
+
+
+def _kubeflow_run(client: MlflowClient) -> str | None:
+    """The run that Kubeflow's plugin made for the Kubeflow run that the environment names."""
+    told = os.environ.get(KFP_RUN_ID)
+    if not told:
+        return None
+    everywhere = [each.experiment_id for each in client.search_experiments()]
+    found = client.search_runs(everywhere, filter_string=f"tags.`{KFP_TAG}` = '{told}'")
+    # its runs of single tasks may carry the tag too
+    tops = [run for run in found if "mlflow.parentRunId" not in run.data.tags]
+    return min(tops, key=lambda run: run.info.start_time).info.run_id if tops else None
 
 
 def claim(
@@ -153,14 +180,17 @@ def log_figures(client: MlflowClient, run_id: str, figures: Mapping[str, float],
     from mlflow.entities import Metric
 
     now = now_ms()
-    known = client.get_run(run_id).data.metrics
+    data = client.get_run(run_id).data
+    # a model's figures name the dataset that they are of
+    of = {"model_id": model_id, "dataset_name": DATASET, "dataset_digest": data.tags.get("earmark.dataset")}
+    tied = of if model_id is not None else {}
     new = [
-        Metric(name, float(value), now, 0, model_id=model_id)
+        Metric(name, float(value), now, 0, **tied)
         for name, value in figures.items()
-        if known.get(name) != float(value)
+        if data.metrics.get(name) != float(value)
     ]
-    if new:
-        client.log_batch(run_id, metrics=new)
+    for start in range(0, len(new), POINTS_PER_BATCH):
+        client.log_batch(run_id, metrics=new[start : start + POINTS_PER_BATCH])
 
 
 def log_output(client: MlflowClient, run_id: str, model_id: str) -> None:
@@ -183,7 +213,7 @@ def log_dataset(client: MlflowClient, run_id: str, dataset: DatasetFacts) -> Non
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     entity = Dataset(
-        name="earmark",
+        name=DATASET,
         digest=dataset.digest,
         source_type="uri",
         source=json.dumps({"uri": dataset.source}),
