@@ -197,6 +197,9 @@ def report_file(place: Place, store: Store, run: str, output: Path | None) -> Pa
     steps = ("gate_model",) if run.startswith("retrain-") else ("compare_models", "pool_models", "evaluate_package")
     found = (result_of(store, run, step) for step in steps)
     told = next((manifest for manifest in found if manifest is not None), None)
+    news = result_of(store, run, "find_news")
+    if told is None and news is not None and not news.facts["found"]:
+        raise UserError(f"run {run} has no report: there was {news.facts['told']}")
     if told is None:
         raise UserError(f"run {run} has no report yet: its command, given again, goes on with it")
     path = output or place.work / "reports" / f"{run}.html"

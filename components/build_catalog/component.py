@@ -19,5 +19,9 @@ def build_catalog(data: str, experiment: str, run: str, catalog: dsl.Output[dsl.
 
     with step("build_catalog", run) as s:
         from earmark.catalog import build_catalog
+        from earmark.registry import check_protected
 
-        s.write(catalog, build_catalog(s.store, data, s.config(experiment).data, s.progress))
+        config = s.config(experiment)
+        found = build_catalog(s.store, data, config.data, s.progress)
+        check_protected(found.facts["labels"], config.gate)
+        s.write(catalog, found)

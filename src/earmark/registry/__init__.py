@@ -1,7 +1,7 @@
 """The model package and MLflow's registry of models: the only room that writes there."""
 
 from earmark.registry.download import download, fetch_package, parse_reference
-from earmark.registry.gate import gate_model
+from earmark.registry.gate import check_protected, gate_model
 from earmark.registry.news import find_champion, find_news
 from earmark.registry.pack import Sounds
 from earmark.registry.package import Package, read_package
@@ -16,6 +16,7 @@ __all__ = [
     "Package",
     "Promotion",
     "Sounds",
+    "check_protected",
     "Use",
     "download",
     "fetch_package",

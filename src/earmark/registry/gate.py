@@ -10,13 +10,14 @@ was judging makes it fail and name who came first, since its verdict was on anot
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-from earmark.config import Config, result_key
+from earmark.config import Config, GateConfig, result_key
 from earmark.errors import UserError, unknown_name
 from earmark.progress import Progress
 from earmark.registry.clips import claimed_clips
@@ -60,16 +61,24 @@ def gate_model(
         ChampionChanged: another version became champion meanwhile.
         EarmarkError: MLflow does not answer.
     """
-    known = sounds.dataset.facts["labels"]
-    for label in config.gate.protected:
-        if label not in known:
-            raise unknown_name("label in config gate.protected:", label, known)
+    check_protected(sounds.dataset.facts["labels"], config.gate)
     parts = {"gate": config.gate, "evaluate": config.evaluate}
     key = result_key(STEP, EPOCH, [registered.digest, sounds.dataset.digest, run.run], parts, config.seed)
     done = find(store, STEP, key)
     if done is not None and not _is_recorded(done):
         forget(store, STEP, key)
     return once(store, STEP, key, lambda attempt: _gate(attempt, registered, sounds, config, run, progress))
+
+
+def check_protected(labels: Sequence[str], gate: GateConfig) -> None:
+    """Refuse a protected label that the data does not have; asked before anything is trained.
+
+    Raises:
+        UserError: with the nearest label there is.
+    """
+    for label in gate.protected:
+        if label not in labels:
+            raise unknown_name("label in config gate.protected:", label, labels)
 
 
 def _is_recorded(done: Manifest) -> bool:
