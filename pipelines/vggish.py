@@ -11,7 +11,6 @@ from earmark import __version__
 from earmark.config import ArchitectureConfig, EvaluateConfig, FeatureSpec
 from earmark.errors import UserError
 
-PCA = "pca.safetensors"
 CARD = """# VGGish
 
 The embedding network that was released with Audio Set, read from `{source}` (sha256 `{sha256}`): 128 linear
@@ -45,7 +44,7 @@ def import_vggish(file: Path, to: Path, pca: Path | None) -> Path:
     document = _document(file)
     weights = read_vggish(file) | _no_output()
     if pca is not None:
-        document["pca_sha256"] = _write_pca(pca, folder)
+        _write_pca(pca, folder)
     no_clips = write_table(pa.table({name: pa.nulls(0, pa.string()) for name in COLUMNS}))
     with tempfile.TemporaryDirectory() as scratch:
         saved = Path(scratch) / "weights.safetensors"
@@ -77,15 +76,15 @@ def _no_output() -> dict[str, Any]:
     return {"output.weight": np.empty((0, 128), np.float32), "output.bias": np.empty(0, np.float32)}
 
 
-def _write_pca(file: Path, folder: Path) -> str:
+def _write_pca(file: Path, folder: Path) -> None:
     from earmark.embeddings import Pca
+    from earmark.registry.package import PCA
 
     pca = Pca.load(file)
     if pca.vectors_KE.shape != (128, 128):
         raise UserError(f"--pca {file} is of {pca.vectors_KE.shape} values: VGGish's is of (128, 128)")
     folder.mkdir(parents=True, exist_ok=True)
     pca.save(folder / PCA)
-    return _sha256(folder / PCA)
 
 
 def _sha256(file: Path) -> str:

@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 
 from earmark.architectures import create
 from earmark.config import make_config
-from earmark.embeddings import Pca, embed_windows, quantise
+from earmark.embeddings import embed_windows, quantise
 from earmark.errors import UserError
 from earmark.evaluation import model_of, score_clip
 from earmark.features import FeatureSpec, Sound, frames_of_sound, patch_count
@@ -73,7 +73,7 @@ def test_three_seconds_have_three_linear_embeddings_and_no_scores(package):
 
 
 def test_its_post_processing_comes_along(package, weights):
-    pca = Pca.load(package.folder / "pca.safetensors")
+    pca = package.pca()
     released = np.load(weights / "pca.npz")
     np.testing.assert_array_equal(pca.vectors_KE, released["pca_eigen_vectors"])
     np.testing.assert_array_equal(pca.means_E, released["pca_means"].reshape(-1))
