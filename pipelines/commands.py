@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typer
 
@@ -124,9 +124,11 @@ def follow_run(
     except KeyboardInterrupt:
         record(store, replace(run, finished=now(), state="stopped"))
         terminal.console.print("stopped; finished steps and checkpoints are kept: the same command goes on from there")
+        _end_in_mlflow(place, run.run, "KILLED", "stopped")
         raise typer.Exit(130) from None
-    except EarmarkError:
+    except EarmarkError as error:
         record(store, replace(run, finished=now(), state="failed"))
+        _end_in_mlflow(place, run.run, "FAILED", str(error))
         show(place, store, run.run, json)
         raise
     record(store, replace(run, finished=now(), state="succeeded"))

@@ -2,6 +2,7 @@
 
 from earmark.tracking.connection import connect, mlflow_needed, tracking_uri
 from earmark.tracking.context import DatasetFacts, RunContext
+from earmark.tracking.ended import end_run
 from earmark.tracking.outcome import Outcome, close_outcome, close_parent, open_outcome
 from earmark.tracking.points import flat
 from earmark.tracking.runs import parent_run
@@ -16,6 +17,7 @@ __all__ = [
     "close_outcome",
     "close_parent",
     "connect",
+    "end_run",
     "flat",
     "mlflow_needed",
     "open_outcome",

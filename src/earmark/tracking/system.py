@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from typing import Any
 
 EVERY_SECONDS = 10.0
@@ -52,14 +53,11 @@ def _look(monitors: list[Any]) -> dict[str, float]:
 
 
 def _monitors() -> list[Any]:
-    from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
-    from mlflow.system_metrics.metrics.disk_monitor import DiskMonitor
-    from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor
-    from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
+    from mlflow.system_metrics.metrics import cpu_monitor, disk_monitor, gpu_monitor, network_monitor
 
-    monitors: list[Any] = [CPUMonitor(), DiskMonitor(), NetworkMonitor()]
-    try:
-        monitors.append(GPUMonitor())
-    except Exception:  # no GPU, or nothing that can ask it
-        return monitors
+    kinds: list[Any] = [cpu_monitor.CPUMonitor, disk_monitor.DiskMonitor, network_monitor.NetworkMonitor]
+    monitors = [kind() for kind in kinds]
+    gpus: Any = gpu_monitor.GPUMonitor
+    with suppress(Exception):  # no GPU, or nothing that can ask it
+        monitors.append(gpus())
     return monitors

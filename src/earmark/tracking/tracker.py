@@ -174,9 +174,9 @@ class ChildRun:
         run_id, new = child_run(client, self._context, parent, *named, self._started_ms)
         if is_ours(client, parent):
             client.update_run(parent, status="RUNNING")
-        started = client.update_run(run_id, status="RUNNING") or client.get_run(run_id)
+        client.update_run(run_id, status="RUNNING")
         # seconds since the run's first attempt are the steps of the machine's figures
-        self._started_ms = started.info.start_time
+        self._started_ms = client.get_run(run_id).info.start_time
         log_params(client, run_id, self._params)
         log_dataset(client, run_id, self._dataset)
         return run_id, None if new else {}
