@@ -8,9 +8,10 @@ from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_s
 
 from earmark.config import EvaluateConfig
 from earmark.errors import UserError
-from earmark.evaluation import evaluate_model, load_model
+from earmark.evaluation import evaluate_model, load_model, model_of
 from earmark.evaluation.model import score_windows
 from earmark.evaluation.tables import split_tables
+from earmark.metrics import Calibration, calibrate, reliability
 from earmark.store.tables import read_table
 
 from .conftest import QUIET
@@ -119,3 +120,38 @@ def test_groups_widen_the_intervals():
         return row["accuracy_high"] - row["accuracy_low"]
 
     assert reach(["a", "b", "c", "d"] * 20) > 2 * reach([str(i) for i in range(80)])
+
+
+def test_the_calibration_is_fitted_to_the_validation_clips_and_judged_on_the_test_clips(
+    chain, metrics, document, checkpoints
+):
+    manifest = metrics["alexnet"]
+    calibration = Calibration.from_json(document(manifest, "calibration.json"))
+    found = document(manifest, "metrics.json")["calibration"]
+    validation, targets = scores_of(chain, manifest, "validation")
+    table = read_table(chain.dataset.files["dataset.parquet"].read(chain.store))
+    group_of = dict(zip(table["clip_id"].to_pylist(), table["group"].to_pylist(), strict=True))
+    groups = [group_of[clip.clip_id] for clip in chain.opened.clips("validation")]
+    hot = np.eye(3)[[t[0] for t in targets]]
+    # The scores are stored in float32, and so they must be fitted to.
+    wanted = calibrate(hot, validation.astype(np.float32), "sigmoid", groups=groups)
+    assert calibration == wanted.calibration
+    test, targets = scores_of(chain, manifest, "test")
+    hot = np.eye(3)[[t[0] for t in targets]]
+    after = reliability(hot, calibration.apply(test.astype(np.float32)), "sigmoid")
+    assert found["test"]["after"]["ece"] == pytest.approx(after.ece)
+    assert found["validation"]["after"]["ece"] == pytest.approx(
+        reliability(
+            np.eye(3)[[t[0] for t in scores_of(chain, manifest, "validation")[1]]], wanted.crossfitted_NC, "sigmoid"
+        ).ece
+    )
+    assert manifest.facts["calibration"]["test"]["before"] == found["test"]["before"]["ece"]
+
+
+def test_a_model_carries_the_calibration_of_its_document(chain, checkpoints, metrics, document):
+    files = checkpoints["alexnet"].files
+    plain = document(checkpoints["alexnet"], "model.json")
+    weights = files["weights.safetensors"].read(chain.store)
+    assert model_of(weights, plain).calibration is None
+    fitted = document(metrics["alexnet"], "calibration.json")
+    assert model_of(weights, {**plain, "calibration": fitted}).calibration == Calibration.from_json(fitted)

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from earmark.evaluation.report import ClassScore, Estimate, Failure, Finding, render_report
+from earmark.evaluation.report import ClassScore, Estimate, Failure, Finding, Trust, render_report
 
 from .conftest import a_network
 
@@ -235,3 +235,53 @@ def test_many_findings_are_counted_and_cut(make_report):
     assert "and 50 more" in text
     assert "199.wav" in text
     assert "200.wav" not in text
+
+
+def a_trust(method="temperature", ece=0.3, after=0.04, clips=40, labels=("dog", "rain", "saw")):
+    bins = [{"count": 30, "score": 0.2, "share": 0.5, "low": 0.4, "high": 0.6}]
+    whole = {"clips": clips, "chance": 0.05, "log_loss": 1.0, "bins": bins}
+    part = {"before": {**whole, "ece": ece}, "after": {**whole, "ece": after}}
+    row = {"value": 0.43, "because": "best F1 on validation", "positives": 4, "precision": 0.5, "recall": None}
+    thresholds = [{"label": label, **row} for label in labels]
+    return Trust("softmax", method, [0.5] * len(labels), {"validation": part, "test": part}, thresholds)
+
+
+def test_how_far_to_trust_a_score_is_told_with_its_thresholds_and_their_reasons(make_report):
+    page = page_of(make_report(trust=a_trust()))
+    text = plain(page.text)
+    assert "trust" in page.sections
+    assert "On the test clips a score is 30 points away from how often it is right" in text
+    assert "4.0 points, no more than chance makes of so few clips" in text
+    assert "one temperature, 0.50: it makes them more sure" in text
+    assert text.count("best F1 on validation") == 3
+    assert "0.300" in text
+    assert "As the network gave them" in text
+    assert "Calibrated" in text
+
+
+def test_scores_that_were_left_as_they_are_have_one_reliability_plot(make_report):
+    text = plain(page_of(make_report(trust=a_trust(method="none", after=0.3))).text)
+    assert "The scores were left as they are" in text
+    assert "Calibrated" not in text
+
+
+def test_no_test_clip_has_no_reliability(make_report):
+    nothing = {"clips": 0, "ece": None, "chance": None, "log_loss": None, "bins": []}
+    found = a_trust()
+    empty = Trust(found.output, "none", [1.0] * 3, {"test": {"before": nothing, "after": nothing}}, found.thresholds)
+    assert "trust" in page_of(make_report(trust=empty)).sections
+
+
+def test_labels_in_the_table_of_thresholds_are_escaped(make_report):
+    evil = "<script>alert(1)</script>"
+    html = render_report(make_report(trust=a_trust(labels=(evil,))))
+    assert evil not in html
+
+
+def test_a_model_that_was_only_scored_tells_nothing_of_training(make_report):
+    page = page_of(make_report(1, evaluated="earmark/3", remarks=["earmark/3 was scored on 80 clips."]))
+    text = plain(page.text)
+    assert "earmark/3 was scored on 80 clips." in text
+    assert "earmark/3 on labelled sound" in text
+    for word in ("Training took", "Steps", "Rank", "validation mAP", "unheard"):
+        assert word not in text
