@@ -161,3 +161,19 @@ def test_champions_is_a_stack(model):
     assert champions(history("birds")[::-1]) == [1, 2, 1, 3]
     rollback("birds", "x", "x")
     assert champions(history("birds")[::-1]) == [1, 2, 1]
+
+
+def test_a_promotion_that_is_slower_than_the_next_does_not_set_the_alias_back(model, monkeypatch):
+    promote("birds", 1, "first", "x")
+    move, seen = promotion.Ledger._move, []
+
+    def slow(ledger, record):
+        if record.number == 2 and not seen:
+            seen.append(record)
+            promote("birds", 3, "overtakes", "y")
+        move(ledger, record)
+
+    monkeypatch.setattr(promotion.Ledger, "_move", slow)
+    promote("birds", 2, "slow", "x")
+    assert champion_of("birds") == 3
+    assert told() == [(3, 2, 3, False), (2, 1, 2, False), (1, None, 1, False)]

@@ -28,7 +28,7 @@ def ranked(rows: Sequence[Row]) -> list[Row]:
 
 def scores(rows: Sequence[Row]) -> Markup:
     """Average precision of both: a ring for the champion, a dot for the challenger, a line from one to the other."""
-    x = svg.linear(0, 1, LEFT, RIGHT)
+    x = svg.linear(0, 1, LEFT, RIGHT - 24)
     places = [0, 0.25, 0.5, 0.75, 1]
     shown, bottom = _shown(rows)
     parts = [*columns(places, x, 18, bottom), svg.text(WIDTH, 11, "champion → challenger", "caption", "end")]

@@ -66,7 +66,7 @@ def headline(decision: Mapping[str, Any]) -> str:
 
 def summary(decision: Mapping[str, Any]) -> list[str]:
     """Why, and on which clips."""
-    why = decision["why"]
+    why = decision["why"].replace(" -", " −")
     told = [f"{why if why.startswith('mAP') else why[:1].upper() + why[1:]}."]
     holdout = decision["holdout"]
     if holdout["clips"]:
@@ -77,7 +77,9 @@ def summary(decision: Mapping[str, Any]) -> list[str]:
     labels = decision["labels"]
     for who in ("challenger", "champion"):
         if labels[f"{who}_only"]:
-            listed = ", ".join(labels[f"{who}_only"][:8]) + (" …" if len(labels[f"{who}_only"]) > 8 else "")
+            listed = ", ".join(labels[f"{who}_only"][:8]).replace("_", " ") + (
+                " …" if len(labels[f"{who}_only"]) > 8 else ""
+            )
             told.append(f"Not compared, since only the {who} knows them: {listed}.")
     return told
 
