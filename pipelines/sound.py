@@ -10,14 +10,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+import numpy as np
 import typer
 
 from earmark.errors import EarmarkError, UserError
+from earmark.features import DecodeError
 from earmark.pipelines.fetching import fetch_model
 from earmark.pipelines.local import open_place
-from earmark.pipelines.terminal import Terminal
+from earmark.pipelines.terminal import Terminal, print_json, print_table
 
 if TYPE_CHECKING:
+    from earmark.embeddings import Embedded
     from earmark.evaluation import Model
     from earmark.features import SoundBlocks
     from earmark.tagging import Choice, SoundFile, Writer
@@ -45,7 +48,6 @@ def tag(
     work: str,
 ) -> None:
     """``earmark tag``: every file in turn; those that cannot be read are named and passed over."""
-    from earmark.features import DecodeError
     from earmark.tagging import STDIN, find_sounds, open_writer
 
     if raw is not None and list(arguments) != [STDIN]:
@@ -57,7 +59,8 @@ def tag(
         timeline_hop = TIMELINE_HOP
     enter(work)
     fetched = fetch_model(model)
-    with _output(output) as stream, _ended_in_peace() as failed:
+    failed: list[str] = []
+    with _output(output) as stream, _ended_in_peace():
         writer = open_writer(form, stream, choice, fetched.title)
         meter = Meter("tag", files)
         for file in meter.each():
@@ -65,10 +68,18 @@ def tag(
                 with _sound_of(file, raw) as sound:
                     _write(writer, file, fetched.model, sound, choice, timeline_hop, raw is not None, meter)
             except DecodeError as error:
-                failed.append(file.name)
-                print(f"earmark: {file.name}: {error}; skipped", file=sys.stderr, flush=True)
+                _skip(file, error, failed)
+    _tell(failed, files, "tagged")
+
+
+def _skip(file: SoundFile, error: DecodeError, failed: list[str]) -> None:
+    failed.append(file.name)
+    print(f"earmark: {file.name}: {error}; skipped", file=sys.stderr, flush=True)
+
+
+def _tell(failed: Sequence[str], files: Sequence[SoundFile], what: str) -> None:
     if failed:
-        raise EarmarkError(f"{len(failed)} of {len(files)} files could not be tagged; the others are done")
+        raise EarmarkError(f"{len(failed)} of {len(files)} files could not be {what}; the others are done")
 
 
 def _write(
@@ -85,6 +96,85 @@ def _write(
 
     for span in tag_sound(network, sound, hop, choice.threshold, live, watch=meter.seconds):
         writer.write(file.name, span)
+
+
+def embed(
+    arguments: Sequence[str], model: str, to: Path, form: str, pca: bool, bits: int, fit_pca: bool, work: str
+) -> None:
+    """``earmark embed``: a folder of embeddings, whole or not there."""
+    from earmark.tagging import find_sounds
+
+    if bits not in (8, 32):
+        raise UserError(f"--bits {bits}: give 32 (float32) or 8")
+    kind = "uint8" if bits == 8 or form == "tfrecord" else "whitened" if pca or fit_pca else "raw"
+    files = find_sounds(arguments)
+    enter(work)
+    from earmark.embeddings import About, Pca, new_folder
+    from earmark.evaluation import model_of
+    from earmark.registry import fetch_package
+
+    package = fetch_package(model)
+    network = model_of(package.weights.read_bytes(), package.document)
+    reference = package.title if package.version else str(package.folder.absolute())
+    about = About(reference, package.document["weights_sha256"], kind, form)
+    whitening = package.pca() if kind != "raw" and not fit_pca else None
+    if kind != "raw" and not fit_pca and whitening is None:
+        raise UserError(f"model {package.title} has no PCA of its training clips: fit one on these sounds by --fit-pca")
+    failed: list[str] = []
+    with _ended_in_peace():
+        embedded = _embedded(files, network, failed)
+        if fit_pca:
+            kept = list(embedded)
+            whitening = Pca.fit(np.concatenate([found.patches_PE for _, found in kept])) if kept else None
+            embedded = iter(kept)
+        with new_folder(to, about, whitening) as folder:
+            for name, found in embedded:
+                folder.add(name, found)
+    print(f"{len(files) - len(failed)} clips in {to}")
+    _tell(failed, files, "embedded")
+
+
+def _embedded(files: Sequence[SoundFile], network: Model, failed: list[str]) -> Iterator[tuple[str, Embedded]]:
+    from earmark.embeddings import embed_sound
+
+    meter = Meter("embed", files)
+    for file in meter.each():
+        try:
+            with _sound_of(file, None) as sound:
+                found = embed_sound(network, sound)
+        except DecodeError as error:
+            _skip(file, error, failed)
+            continue
+        meter.seconds(found.seconds)
+        yield file.name, found
+
+
+def similar(file: str, embeddings: Path, top: int, model: str | None, json: bool, work: str) -> None:
+    """``earmark similar``: the clips whose embeddings are nearest."""
+    from earmark.embeddings import embed_sound, floats_of, nearest, read_folder, values_of
+    from earmark.tagging import SoundFile
+
+    opened = read_folder(embeddings)
+    enter(work)
+    from earmark.evaluation import model_of
+    from earmark.registry import fetch_package
+
+    package = fetch_package(model or opened.about.model)
+    if package.document["weights_sha256"] != opened.about.weights_sha256:
+        raise UserError(f"{embeddings} was made by model {opened.about.model}, not by {package.title}: name that one")
+    network = model_of(package.weights.read_bytes(), package.document)
+    with _sound_of(SoundFile(file, Path(file).expanduser()), None) as sound:
+        try:
+            query_E = embed_sound(network, sound).clip_E
+        except DecodeError as error:
+            raise UserError(f"{file}: {error}") from None
+    query_K = floats_of(values_of(query_E[None], opened.about.kind, opened.pca))[0]
+    found = [(opened.files[row], cosine) for row, cosine in nearest(opened.clips_NK, query_K, top)]
+    if json:
+        print_json([{"file": name, "similarity": round(cosine, 6)} for name, cosine in found])
+        return
+    rows = [[name, f"{cosine:.3f}"] for name, cosine in found]
+    print_table(f"nearest of {len(opened.files)} clips to {file}", ("file", "cosine"), rows)
 
 
 @contextmanager
@@ -131,10 +221,10 @@ def _output(path: Path | None) -> Iterator[IO[str]]:
 
 
 @contextmanager
-def _ended_in_peace() -> Iterator[list[str]]:
+def _ended_in_peace() -> Iterator[None]:
     """Ctrl-C ends with 130; a reader that has enough (``| head``) ends it without a word."""
     try:
-        yield []
+        yield
     except KeyboardInterrupt:
         print("stopped; what was written is whole", file=sys.stderr)
         raise typer.Exit(130) from None

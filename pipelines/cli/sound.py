@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from earmark.pipelines.cli.app import Work, app
+from earmark.pipelines.cli.app import Json, Work, app
 
 Sounds = Annotated[
     list[str],
@@ -58,3 +58,43 @@ def tag(
 
     hop_s = (hop or TIMELINE_HOP) if timeline or hop is not None else None
     tag_sounds(sounds, model, Choice(threshold, top, all_), form, output, hop_s, raw, work)
+
+
+@app.command()
+def embed(
+    sounds: Sounds,
+    to: Annotated[Path, typer.Option(help="Folder to write; earlier embeddings in it are replaced.")],
+    model: Model = "earmark",
+    form: Annotated[str, typer.Option("--format", help="Of the patches: npz, parquet, tfrecord.")] = "parquet",
+    pca: Annotated[bool, typer.Option("--pca", help="Whiten by the PCA of the model's training clips.")] = False,
+    bits: Annotated[int, typer.Option(help="32 (float32), or 8: whitened, then a byte a value.")] = 32,
+    fit_pca: Annotated[bool, typer.Option("--fit-pca", help="Whiten by a PCA of these very sounds.")] = False,
+    work: Work = "work",
+) -> None:
+    """Embed sound: the network's last inner layer for each 0.96 s, and its mean for each clip.
+
+    Values are linear (before the activation). TFRecord files are SequenceExamples as Audio Set's, in 8 bits.
+
+    For example: earmark embed recordings/ --to embeddings --pca
+    """
+    from earmark.pipelines.sound import embed as embed_sounds
+
+    embed_sounds(sounds, model, to, form, pca, bits, fit_pca, work)
+
+
+@app.command()
+def similar(
+    file: Annotated[str, typer.Argument(help="The sound to compare, or - for standard input.")],
+    embeddings: Annotated[Path, typer.Option("--in", help="Folder that `earmark embed --to` made.")],
+    top: Annotated[int, typer.Option(help="So many clips.", min=1)] = 10,
+    model: Annotated[str | None, typer.Option(help="The model. [default: the one that made the embeddings]")] = None,
+    json: Json = False,
+    work: Work = "work",
+) -> None:
+    """Find the clips that sound most like a file: cosine of embeddings, whitened where the folder's are.
+
+    For example: earmark similar dog.wav --in embeddings --top 5
+    """
+    from earmark.pipelines.sound import similar as find_similar
+
+    find_similar(file, embeddings, top, model, json, work)
