@@ -142,6 +142,15 @@ def absolute(data: str) -> str:
     return str(Path(data).expanduser().absolute()) if "://" not in data else data
 
 
+def _end_in_mlflow(place: Place, run: str, status: Literal["FAILED", "KILLED"], cause: str) -> None:
+    """What still runs of it in MLflow ends: its last step, which would end it, was not reached."""
+    from earmark.tracking import end_run
+
+    missing = end_run(place.environment()["MLFLOW_TRACKING_URI"], run, status, cause)
+    if missing:
+        print(f"MLflow still shows run {run} as running: {missing}", file=sys.stderr)
+
+
 def _print_pooled(place: Place, store: Store, run: str, json: bool) -> None:
     """The pooled scores of a cross-validation, as far as it got."""
     pooled = result_of(store, run, "pool_models")
