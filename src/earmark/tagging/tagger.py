@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from earmark.errors import UserError
 from earmark.evaluation.windows import FRAMES_PER_SECOND
 from earmark.features import PATCH_FRAMES, FrameMaker, SoundBlocks
 from earmark.tagging.tags import Scale, Tag
@@ -54,10 +55,16 @@ def tag_sound(
         watch: told how many seconds of sound are done.
 
     Raises:
+        UserError: the model has no labels.
         DecodeError: the sound cannot be decoded, has no samples, or (where the model does not pad) not enough.
     """
     from earmark.tagging.scorer import Scorer, Windows
 
+    if not model.labels:
+        raise UserError(
+            "this model has no labels, it gives embeddings: use `earmark embed`, or train one that starts from it "
+            "(train.init_from)"
+        )
     scale, maker = Scale(model, threshold), FrameMaker(model.features, sound.rate)
     scorer = Scorer(model, timeline_hop, at_once=1) if live else Scorer(model, timeline_hop)
 

@@ -16,6 +16,7 @@ from earmark.features import FeatureSpec, Sound, frames_of_sound, patch_count
 from earmark.pipelines.vggish import import_vggish
 from earmark.registry import fetch_package
 from earmark.store import open_store
+from earmark.tagging.tagger import tag_sound
 from earmark.training.initial import keep_initial, load_initial
 
 VGGISH = {
@@ -94,6 +95,12 @@ def test_training_starts_from_it_with_a_fresh_head(package, tmp_path):
     trunk = load_file(package.weights)["trunk.dense.0.weight"]
     assert torch.equal(network.state_dict()["trunk.dense.0.weight"], trunk)
     assert network.output.weight.std() > 0
+
+
+def test_it_says_that_it_cannot_tag(package):
+    model = model_of(package.weights.read_bytes(), package.document)
+    with pytest.raises(UserError, match="has no labels, it gives embeddings: use `earmark embed`"):
+        next(tag_sound(model, None))
 
 
 def test_a_folder_that_holds_something_is_left_alone(weights, tmp_path):
