@@ -38,8 +38,9 @@ class Validation:
         for number, clip in enumerate(clips):
             row_P = clip.first_row + patch_starts(clip.rows, config.hop_seconds)
             shard_P = np.full(len(row_P), clip.shard)
-            sound_P = self.frames.silent_share(shard_P, row_P) <= config.max_silent_share
-            row_P = row_P[sound_P] if sound_P.any() else row_P
+            if config.max_silent_share < 1.0:
+                sound_P = self.frames.silent_share(shard_P, row_P) <= config.max_silent_share
+                row_P = row_P[sound_P] if sound_P.any() else row_P
             rows.append(row_P)
             shards.append(shard_P[: len(row_P)])
             owners.append(np.full(len(row_P), number))
