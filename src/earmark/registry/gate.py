@@ -27,13 +27,14 @@ from earmark.registry.news import news_of
 from earmark.registry.pack import Sounds
 from earmark.registry.package import Package
 from earmark.registry.promotion import promote, settled
-from earmark.registry.verdict import FIRST, PROMOTED, REFUSED, UNCHANGED, UNDECIDED, Verdict, judge
+from earmark.registry.verdict import FIRST, PROMOTED, REFUSED, UNCHANGED, UNDECIDED, Verdict, judge, losses
 from earmark.registry.versions import every
 from earmark.store import Attempt, Manifest, Store, find, forget, once
 from earmark.tracking import RunContext, connect, mlflow_needed, parent_run
 
 STEP, EPOCH = "gate_model", 1
 DECISION = "gate.decision"
+MOST_LOSSES = 20
 WORN_AFTER = 10
 """Judgements on the same clips, from which on a warning says that the winner may just suit them."""
 
@@ -45,8 +46,8 @@ def gate_model(
 
     Files: ``gate.html``, ``decision.json`` (with a row a label). Facts: name, version, architecture, champion (version
     it was judged against, None for the first), stands (the version that is champion now), outcome, why, needed (about
-    how many more clips would decide), holdout (clips, groups, seen, uses, digest), labels, scores, news, promotion (its
-    number, None where there is none).
+    how many more clips would decide), holdout (clips, groups, seen, uses, digest), labels, scores, losses (labels that
+    got worse, the largest first), news, promotion (its number, None where there is none).
 
     Args:
         store: of the results.
@@ -135,6 +136,7 @@ def compare(
     else:
         verdict = _compare(store, facts, challenger, rival, sounds, config, progress)
     facts |= {"outcome": verdict.outcome, "why": verdict.why, "needed": verdict.needed, "scores": verdict.scores}
+    facts["losses"] = losses(verdict)[:MOST_LOSSES]
     return facts, verdict
 
 

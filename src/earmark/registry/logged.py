@@ -14,14 +14,14 @@ from earmark.registry.versions import KEY
 VERSIONS_TAG = "mlflow.modelVersions"
 
 
-def logged_model(client: MlflowClient, run_id: str, key: str, name: str, folder: Path) -> str:
-    """The id of the logged model with this key, found or made from a folder with ``MLmodel`` and all that it names.
+def logged_model(client: MlflowClient, run_id: str, package: str, name: str, folder: Path) -> str:
+    """The id of the logged model of a package, found by its digest or made of a folder with ``MLmodel`` and the rest.
 
     One that a killed attempt left incomplete is completed: the files are the same. Of two that a race makes one stays
     without a version.
     """
     experiment_id = client.get_run(run_id).info.experiment_id
-    found = client.search_logged_models([experiment_id], filter_string=f"tags.`{KEY}` = '{key}'")
+    found = client.search_logged_models([experiment_id], filter_string=f"tags.`{KEY}` = '{package}'")
     ready = [model for model in found if model.status == "READY"]
     if ready:
         return str(ready[0].model_id)
@@ -32,7 +32,7 @@ def logged_model(client: MlflowClient, run_id: str, key: str, name: str, folder:
             experiment_id,
             name=name.replace(".", "-"),  # variants may have dots, logged models may not
             source_run_id=run_id,
-            tags={KEY: key},
+            tags={KEY: package},
             model_type="audio tagger",
         )
     )

@@ -140,7 +140,7 @@ def _version(
         return key, found
     with tempfile.TemporaryDirectory() as folder:
         packed = pack(Path(folder), store, comparison, network, sounds, model, run, progress)
-        model_id = logged_model(client, run_id, key, network.name, Path(folder))
+        model_id = logged_model(client, run_id, packed.package, network.name, Path(folder))
     scores = network.metrics.facts["test"]
     tags = {
         "architecture": network.checkpoint.facts["name"],

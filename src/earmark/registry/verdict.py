@@ -105,6 +105,13 @@ def _decide(
     return UNDECIDED, f"{told}; {more}", needed
 
 
+def losses(verdict: Verdict) -> list[dict[str, Any]]:
+    """Labels that got worse, the largest loss first: label, positives, and the span of the difference."""
+    worse = [row for row in verdict.classes if (row["difference"]["value"] or 0.0) < 0]
+    told = [{"label": row["label"], "positives": row["positives"], **row["difference"]} for row in worse]
+    return sorted(told, key=lambda row: (row["value"], row["label"]))
+
+
 def loses(row: Mapping[str, Any], gate: GateConfig) -> bool:
     """Whether a protected label with enough clips got worse by more than the tolerance."""
     difference = row["difference"]["value"]

@@ -48,15 +48,12 @@ def test_an_older_package_without_clips_says_so(downloaded):
 
 def test_an_altered_file_is_named_and_refused(downloaded, tmp_path):
     package, folder = downloaded
-    weights = package.weights.read_bytes()
-    package.weights.write_bytes(weights[:-1] + b"\0")
-    with pytest.raises(CorruptObject, match=r"weights\.safetensors was altered after registration"):
-        read_package(folder)
-    clips = folder / "clips.parquet"
-    package.weights.write_bytes(weights)
-    clips.write_bytes(clips.read_bytes() + b"\0")
-    with pytest.raises(CorruptObject, match=r"clips\.parquet was altered after registration"):
-        read_package(folder)
+    for name in ("weights.safetensors", "clips.parquet", "model.pt2", "pca.safetensors"):
+        data = (folder / name).read_bytes()
+        (folder / name).write_bytes(data[:-1] + b"\0" + data[-1:])
+        with pytest.raises(CorruptObject, match=rf"{name} was altered after registration"):
+            read_package(folder)
+        (folder / name).write_bytes(data)
     [registered] = (tmp_path / "mlartifacts").rglob("model.json")
     registered.write_text(json.dumps(package.document | {"labels": ["cat", "rain", "siren"]}))
     with pytest.raises(CorruptObject, match=r"model\.json was altered after registration"):

@@ -111,7 +111,7 @@ def compare(given: Outputs, expected: ClipScores, model: Model, what: str, toler
         if not difference <= tolerance:
             raise ExportMismatch(
                 f"{what} gives {name} that differ by {difference:.1e} from the trained network's (allowed "
-                f"{tolerance:.0e}): nothing was registered. Train with another version of torch, or report this"
+                f"{tolerance:.0e}): it is of no use. Try another version of torch, or report this"
             )
 
 

@@ -54,6 +54,9 @@ class Program(nn.Module):
 
     dft_NK: Tensor
     mel_KF: Tensor
+    log_offset: Tensor
+    floor: Tensor
+    steps: Tensor
     slope_C: Tensor
     offset_C: Tensor
 
@@ -68,6 +71,9 @@ class Program(nn.Module):
         self.calibrates = fitted is not None
         self.register_buffer("dft_NK", torch.from_numpy(_windowed_dft()))
         self.register_buffer("mel_KF", torch.from_numpy(mel_matrix()))
+        # As tensors: exporters to other formats make float32 of Python's numbers.
+        for name, value in {"log_offset": LOG_OFFSET, "floor": FLOOR, "steps": 1 / STEP}.items():
+            self.register_buffer(name, torch.tensor(value, dtype=torch.float64))
         self.register_buffer("slope_C", torch.tensor(fitted.slopes if fitted else (), dtype=torch.float64))
         self.register_buffer("offset_C", torch.tensor(fitted.offsets if fitted else (), dtype=torch.float64))
 
@@ -100,13 +106,13 @@ class Program(nn.Module):
         x_TN = torch.where(at_TN < samples, waveform_N[at_TN.clamp(max=samples - 1)], 0.0).double()
         real_TK, imaginary_TK = (x_TN @ self.dft_NK).chunk(2, dim=1)
         magnitude_TK = (real_TK.square() + imaginary_TK.square()).sqrt()
-        return torch.log(magnitude_TK @ self.mel_KF + LOG_OFFSET)
+        return torch.log(magnitude_TK @ self.mel_KF + self.log_offset)
 
     def stored(self, x_TF: Tensor) -> Tensor:
         """Log-mel frames in the stored precision; uint8 steps as float32 numbers."""
         if self.storage != "uint8":
             return x_TF.to(getattr(torch, self.storage))
-        return ((x_TF - FLOOR) * (1 / STEP)).round().clamp(0, 255).float()
+        return ((x_TF - self.floor) * self.steps).round().clamp(0, 255).float()
 
     def values(self, stored_TF: Tensor) -> Tensor:
         """Stored frames as float32 log-mel."""
