@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 import typer
@@ -207,7 +207,7 @@ def raw_kind(text: str) -> tuple[int, int, str]:
 
 
 @contextmanager
-def _output(path: Path | None) -> Iterator[IO[str]]:
+def _output(path: Path | None) -> Iterator[TextIO]:
     """Where results go: a file, or standard output."""
     if path is None:
         yield sys.stdout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.catalog.content import column
 from earmark.embeddings.pca import Pca
 from earmark.embeddings.records import record, sequence_example
 from earmark.embeddings.sound import PATCH_SECONDS, Embedded, floats_of, values_of
@@ -55,7 +56,8 @@ class Folder:
 
     def __init__(self, folder: Path, about: About, pca: Pca | None) -> None:
         self._folder, self._about, self._pca = folder, about, pca
-        self._patches: Patches = {"npz": Npz, "parquet": Parquet, "tfrecord": Records}[about.form](folder)
+        kinds: dict[str, Callable[[Path], Patches]] = {"npz": Npz, "parquet": Parquet, "tfrecord": Records}
+        self._patches = kinds[about.form](folder)
         self._rows: list[tuple[str, float, int]] = []
         self._clips: list[NDArray[Any]] = []
 
@@ -147,16 +149,17 @@ def read_folder(path: Path) -> Opened:
             f"{SCHEMA_VERSION}: embed again"
         )
     about = About(**{name: document[name] for name in ("model", "weights_sha256", "kind", "form")})
-    values_NK = np.stack(table["embedding"].to_numpy()) if table.num_rows else np.empty((0, 0), np.float32)
+    values_NK = np.stack(list(table["embedding"].to_numpy())) if table.num_rows else np.empty((0, 0), np.float32)
     pca = Pca.load(path / PCA) if (path / PCA).is_file() else None
-    return Opened(about, table["file"].to_pylist(), floats_of(values_NK), pca)
+    return Opened(about, column(table, "file"), floats_of(values_NK), pca)
 
 
 class Parquet:
     """``patches.parquet``: file, start_s, embedding."""
 
     def __init__(self, folder: Path) -> None:
-        self._path, self._writer = folder / "patches.parquet", None
+        self._path = folder / "patches.parquet"
+        self._writer: Any = None
         self._tables: list[pa.Table] = []
 
     def add(self, file: str, seconds: float, values_PK: NDArray[Any]) -> None:  # noqa: ARG002  (in the clips' table)
@@ -246,4 +249,5 @@ def fixed_lists(values_NK: NDArray[Any]) -> Any:
 
 
 def _starts(count: int) -> NDArray[np.float64]:
-    return np.arange(count) * PATCH_SECONDS
+    starts_P: NDArray[np.float64] = np.arange(count, dtype=np.float64) * PATCH_SECONDS
+    return starts_P

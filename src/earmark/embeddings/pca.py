@@ -69,7 +69,8 @@ class Pca:
                 f"the PCA is of embeddings of {len(self.means_E)} values, not of {x_NE.shape[-1]}: "
                 "use that of the same model"
             )
-        return ((x_NE - self.means_E) @ self.vectors_KE.T).astype(np.float32)
+        y_NK: NDArray[np.float32] = ((x_NE - self.means_E) @ self.vectors_KE.T).astype(np.float32)
+        return y_NK
 
     def save(self, path: Path) -> None:
         """Write both arrays as safetensors."""

@@ -17,7 +17,8 @@ def quantise(y_NK: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
 
     The cast truncates, as VGGish's: rounding would change half of all bytes.
     """
-    return ((np.clip(y_NK, LOW, HIGH) - LOW) * STEPS).astype(np.uint8)
+    q_NK: NDArray[np.uint8] = ((np.clip(y_NK, LOW, HIGH) - LOW) * STEPS).astype(np.uint8)
+    return q_NK
 
 
 def dequantise(q_NK: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -33,7 +33,8 @@ class Embedded:
     @property
     def clip_E(self) -> NDArray[np.float32]:  # noqa: N802  (a shape)
         """The mean of the patches."""
-        return self.patches_PE.mean(axis=0, dtype=np.float64).astype(np.float32)
+        mean_E: NDArray[np.float32] = self.patches_PE.mean(axis=0, dtype=np.float64).astype(np.float32)
+        return mean_E
 
 
 def embed_sound(model: Model, sound: SoundBlocks) -> Embedded:

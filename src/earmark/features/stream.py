@@ -24,7 +24,7 @@ from earmark.features.spec import FLOOR, HOP, MEL_BANDS, PATCH_FRAMES, SAMPLE_RA
 
 BLOCK_SAMPLES = 2**17
 """Samples in a block, over all channels: 3 s of mono CD sound, which stay in the cache on their way to frames."""
-RAW_TYPES = {"s16": np.dtype("<i2"), "f32": np.dtype("<f4")}
+RAW_TYPES: dict[str, np.dtype[Any]] = {"s16": np.dtype("<i2"), "f32": np.dtype("<f4")}
 
 
 @dataclass(frozen=True)

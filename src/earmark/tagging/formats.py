@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TextIO
 
@@ -34,7 +35,8 @@ def open_writer(form: str, stream: TextIO, choice: Choice, model: str) -> Writer
         raise unknown_name("format", form, FORMATS)
     if form == "jsonl":
         return JsonLines(stream, choice, model)
-    return {"table": Lines, "csv": Csv, "audacity": Audacity}[form](stream, choice)
+    plain: dict[str, Callable[[TextIO, Choice], Writer]] = {"table": Lines, "csv": Csv, "audacity": Audacity}
+    return plain[form](stream, choice)
 
 
 @dataclass

@@ -89,7 +89,7 @@ class Scorer:
         time_P = self._timeline.take(self._rows, ended) if self._timeline is not None else clip_P[:0]
         starts_P = np.union1d(clip_P, time_P)
         queued = _Waiting(starts_P, np.isin(starts_P, clip_P), np.isin(starts_P, time_P))
-        self._waiting = _Waiting(*(np.concatenate(pair) for pair in zip(self._waiting, queued, strict=True)))
+        self._waiting = self._waiting.then(queued)
 
     def _used(self, starts_P: NDArray[np.int64]) -> NDArray[np.int64]:
         """The windows that count for the clip: silent ones only as long as it has no others."""
@@ -136,9 +136,16 @@ class _Waiting(NamedTuple):
     def none() -> _Waiting:
         return _Waiting(np.empty(0, np.int64), np.empty(0, bool), np.empty(0, bool))
 
+    def then(self, more: _Waiting) -> _Waiting:
+        """These and those."""
+        starts_P, counts_P, shown_P = (np.concatenate(pair) for pair in zip(self, more, strict=True))
+        return _Waiting(starts_P, counts_P, shown_P)
+
     def split(self, count: int) -> tuple[_Waiting, _Waiting]:
         """The first so many, and the others."""
-        return _Waiting(*(column[:count] for column in self)), _Waiting(*(column[count:] for column in self))
+        starts_P, counts_P, shown_P = self
+        first = _Waiting(starts_P[:count], counts_P[:count], shown_P[:count])
+        return first, _Waiting(starts_P[count:], counts_P[count:], shown_P[count:])
 
     def only_shown(self) -> _Waiting:
         """None of them counts."""
