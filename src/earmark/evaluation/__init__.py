@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from earmark.evaluation.compare import compare_models
     from earmark.evaluation.crossval import check_none_failed, pool_models
     from earmark.evaluation.evaluate import evaluate_model
-    from earmark.evaluation.labelled import Packaged, evaluate_package
+    from earmark.evaluation.labelled import evaluate_package
+    from earmark.evaluation.labelled_clips import Packaged
     from earmark.evaluation.labelled_report import report_package
     from earmark.evaluation.model import ClipScores, Model, load_model, model_of, score_clip
 
@@ -31,7 +32,7 @@ __all__ = [
 _MODULES = {
     "ClipScores": "model",
     "Model": "model",
-    "Packaged": "labelled",
+    "Packaged": "labelled_clips",
     "check_none_failed": "crossval",
     "compare_models": "compare",
     "evaluate_model": "evaluate",

@@ -10,7 +10,7 @@ from typing import Any
 from earmark.config import digest, result_key
 from earmark.evaluation.clips import Clips, mistakes_of, timelines_of
 from earmark.evaluation.gather import chance, class_scores, estimate, findings_of, readable, software, trust_of
-from earmark.evaluation.labelled import OTHER, TRAINED
+from earmark.evaluation.labelled_clips import OTHER, TRAINED
 from earmark.evaluation.report import Finding, Network, Report, render_report
 from earmark.evaluation.report.numbers import counted
 from earmark.evaluation.tables import SUMMARY
