@@ -2,6 +2,7 @@
 
 import fcntl
 import threading
+import time
 import uuid
 from types import SimpleNamespace
 
@@ -12,11 +13,13 @@ from earmark.catalog import Dataset, assemble_dataset, build_catalog
 from earmark.config import DataConfig, FeatureSpec, make_config
 from earmark.errors import UserError
 from earmark.features import FrameStore, extract_features, shards
+from earmark.pipelines.upkeep import DAY, rubbish
 from earmark.progress import Progress
-from earmark.store import CorruptObject, open_store
+from earmark.store import CorruptObject, find, once, open_store
 from earmark.store.cache import PARTIAL
-from earmark.tracking import RunContext
-from earmark.training import train_model
+from earmark.training.checkpoint import Checkpoints
+from earmark.training.loop import Trainer
+from earmark.training.origin import origin
 
 QUIET = Progress("test", mode="off")
 CONFIG = DataConfig(validation_share=0.25)
@@ -191,14 +194,70 @@ def test_a_damaged_shard_stops_whoever_reads_any(made, trainer, seaweedfs, monke
         made.bucket.store.put(ref.object, data)
 
 
-def test_training_on_a_bucket_gives_the_weights_of_training_on_a_disk(made, trainer, monkeypatch, tmp_path):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    train = {"steps": 10, "batch_size": 16, "precision": "fp32", "max_silent_share": 1.0}
-    config = make_config("quick", {"train": train, "architecture": {"name": "fully_connected", "width": 0.05}})
-    trained = [
-        train_model(at.store, at.dataset, at.patches, "net", config, RunContext(run="r", pipeline="test"), QUIET)
-        for at in (made.disk, made.bucket)
+def fully_connected(**train):
+    part = {"steps": 12, "batch_size": 16, "precision": "fp32", "max_silent_share": 1.0, "keep_checkpoints": 1, **train}
+    architecture = {"name": "fully_connected", "width": 0.05}
+    return make_config("quick", {"train": part, "architecture": architecture, "evaluate": {"max_silent_share": 1.0}})
+
+
+def weights(at, config, begin=lambda: None):
+    """The weights after training with a checkpoint after each step; ``begin`` is called once steps are done."""
+    told = origin(config, at.dataset.digest)
+    checkpoints = Checkpoints(at.store, "results/train_model/k", 1, QUIET.note, told)
+
+    class Trains(Trainer):
+        def train_step(self, batch):
+            super().train_step(batch)
+            if self.step == 3:
+                begin()
+
+    dataset = Dataset.open(at.store, at.dataset, at.patches)
+    network = Trains(dataset, config, checkpoints, QUIET, lambda *row: None).train()
+    left = {info.key.rpartition("/")[2] for info in at.store.list("results/train_model/k/checkpoints/")}
+    assert left == {"state.safetensors", "done.json"}
+    return {name: tensor.numpy().tobytes() for name, tensor in network.state_dict().items()}
+
+
+def test_training_while_shards_arrive_gives_the_weights_of_training_on_a_disk(made, trainer):
+    config = fully_connected()
+    held = Held(made.bucket.store, made.bucket.patches, range(made.bucket.patches.facts["shards"]))
+    assert weights(made.bucket, config, held.let_go) == weights(made.disk, config)
+
+
+def test_training_outlives_a_restart_of_the_server(made, seaweedfs_own, monkeypatch, tmp_path):
+    config = fully_connected(checkpoint_every_seconds=0.0)
+    expected = weights(made.disk, config)
+    be(monkeypatch, seaweedfs_own, "admin", tmp_path / "cache")
+    store = open_store("s3://earmark/own")
+    for info in made.disk.store.list():
+        if not info.key.startswith("results/train_model/"):
+            store.put(info.key, made.disk.store.get(info.key))
+    starting = threading.Thread(target=seaweedfs_own.start)
+
+    def restart():
+        seaweedfs_own.kill()
+        starting.start()
+
+    at = SimpleNamespace(store=store, dataset=made.disk.dataset, patches=made.disk.patches)
+    assert weights(at, config, restart) == expected
+    starting.join()
+
+
+def test_what_nothing_names_is_removed_from_a_bucket_too(made, seaweedfs, monkeypatch, tmp_path):
+    be(monkeypatch, seaweedfs, "admin", tmp_path / "cache")
+    store = open_store(f"s3://earmark/{uuid.uuid4().hex}")
+    once(store, "step", "k", lambda attempt: attempt.put("kept.txt", b"1"))
+    store.put("results/step/killed/half.txt", b"1")
+    client = seaweedfs.client()
+    upload = client._create_multipart_upload("earmark", f"{store.prefix}/results/step/k/big.bin", {})
+    client._upload_part("earmark", f"{store.prefix}/results/step/k/big.bin", b"x" * 100, None, upload, 1)
+    assert list(rubbish(store, time.time() - DAY)) == []
+    found = list(rubbish(store, time.time() + DAY))
+    assert [(one.name, one.size) for one in found] == [
+        ("results/step/killed/half.txt", 1),
+        ("results/step/k/big.bin", 100),
     ]
-    assert trained[0].files["weights.safetensors"].sha256 == trained[1].files["weights.safetensors"].sha256
-    assert list(trainer.rglob("*"))
+    for one in found:
+        one.remove()
+    assert list(rubbish(store, time.time() + DAY)) == []
+    assert not find(store, "step", "k").missing(store)
