@@ -7,6 +7,7 @@ from typing import Any
 
 MAX_LABELS = 40
 MAX_CHARACTERS = 5000  # MLflow's column for a version's description
+METHODS = {"temperature": "one temperature for all labels", "platt": "Platt scaling of each label"}
 SCORES = {"map": "mAP", "auc": "AUC", "d_prime": "d-prime", "accuracy": "1-best accuracy"}
 
 
@@ -17,6 +18,7 @@ def model_card(
     dataset: Mapping[str, Any],
     scores: Mapping[str, Mapping[str, Any]],
     evaluated_clips: int,
+    calibration: Mapping[str, Any] | None = None,
 ) -> str:
     """The card.
 
@@ -28,6 +30,7 @@ def model_card(
         dataset: ``digest``, ``data`` (where the sounds are), ``clips`` of each split.
         scores: ``test`` and ``validation``, each with a value and the ends of its interval by name.
         evaluated_clips: number of test clips.
+        calibration: as ``model.json`` has it, None where none was fitted.
     """
     clips = ", ".join(f"{count} {split}" for split, count in dataset["clips"].items())
     trained = f"Trained for {network['steps']:,} steps in run `{network['run']}` by earmark {network['code_version']}."
@@ -41,11 +44,13 @@ def model_card(
         _score_table(scores),
         f"Intervals cover {network['confidence']:.0%} (bootstrap over clips). The test part has {evaluated_clips} "
         "clips; none of them was used in training or in choosing this model.",
+        "## Calibration",
+        _calibrated(calibration),
         "## Labels",
         _listed(labels),
         "## Intended use",
-        f"Tagging recordings that resemble the training data, with these {len(labels)} labels. Scores are between "
-        "0 and 1 for each label on its own; they are not calibrated probabilities.",
+        f"Tagging recordings that resemble the training data, with these {len(labels)} labels. Where a mistake "
+        "has consequences, have a person listen.",
         "## Limits",
         "Sounds of other kinds still get scores. Recording conditions that the data does not have (microphones, "
         "distance, noise, lossy codecs) were not tested. Scores on few clips are uncertain: read the intervals.",
@@ -67,6 +72,20 @@ def _score(part: Mapping[str, Any], key: str) -> str:
     if value is None:
         return "–"
     return f"{value:.3f}" if low is None or high is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _calibrated(calibration: Mapping[str, Any] | None) -> str:
+    if calibration is None:
+        return "None: scores are between 0 and 1, and no probabilities. A label counts as heard from 0.5 on."
+    clips, losses = calibration["clips"], calibration["log_losses"]
+    told = f"the thresholds from which on a label counts as heard were chosen on {clips} validation clips"
+    if calibration["method"] == "none":
+        return f"Scores are used as they are, since no scaling made them better probabilities; {told}."
+    before, after = losses.get("none"), losses.get(calibration["method"])
+    gain = (
+        "" if before is None or after is None else f" (log loss {after:.3f} instead of {before:.3f}, cross-validated)"
+    )
+    return f"Scores become probabilities by {METHODS[calibration['method']]}{gain}; {told}. All are in model.json."
 
 
 def _listed(labels: Sequence[str]) -> str:

@@ -148,4 +148,5 @@ def _card(comparison: Manifest, network: Network, document: Mapping[str, Any], m
         comparison.facts["dataset"],
         {part: network.metrics.facts[part] for part in ("test", "validation")},
         comparison.facts["evaluated_clips"],
+        document.get("calibration"),
     )

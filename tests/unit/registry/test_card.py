@@ -21,3 +21,12 @@ def test_many_labels_fit_into_a_description():
     assert "and 3047 more, named in model.json" in text
     assert "## Limits" in text
     assert len(text) < MAX_CHARACTERS
+
+
+def test_the_card_says_what_scores_are_worth_as_probabilities():
+    fitted = {"method": "temperature", "clips": 20, "log_losses": {"none": 0.5, "temperature": 0.25}}
+    text = model_card("esc10", NETWORK, ["dog"], DATASET, {"test": {}}, 40, fitted)
+    assert "one temperature for all labels (log loss 0.250 instead of 0.500, cross-validated)" in text
+    assert "no probabilities" in card(["dog"], {})
+    as_they_are = model_card("esc10", NETWORK, ["dog"], DATASET, {"test": {}}, 40, {**fitted, "method": "none"})
+    assert "Scores are used as they are" in as_they_are
