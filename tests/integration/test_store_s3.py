@@ -13,6 +13,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from seaweed import running
 
 from earmark.errors import EarmarkError, UserError
 from earmark.store import CorruptObject, MissingObject, find, once, open_store, s3
@@ -399,6 +400,44 @@ def test_the_wrong_scheme_is_named(bucket, monkeypatch, seaweedfs):
     monkeypatch.setenv("EARMARK_S3_ENDPOINT", seaweedfs.endpoint.replace("http:", "https:"))
     with pytest.raises(UserError, match=r"cannot be trusted .*EARMARK_S3_CA_FILE"):
         fresh().get("a")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate for 127.0.0.1 that vouches for itself, and its key."""
+    import datetime
+    import ipaddress
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a store of tests")])
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(x509.random_serial_number()).add_extension(address, critical=False)
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    made = made.not_valid_before(now - datetime.timedelta(hours=1)).not_valid_after(now + datetime.timedelta(hours=9))
+    folder, pem = tmp_path_factory.mktemp("tls"), serialization.Encoding.PEM
+    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (folder / "cert.pem").write_bytes(made.sign(key, hashes.SHA256()).public_bytes(pem))
+    (folder / "key.pem").write_bytes(key.private_bytes(pem, *plain))
+    return folder / "cert.pem", folder / "key.pem"
+
+
+def test_a_server_with_tls_is_trusted_by_the_ca_that_is_given_and_by_no_other(certificate, monkeypatch):
+    with running(certificate) as server:
+        told(monkeypatch, server)
+        with pytest.raises(UserError, match=r"cannot be trusted .*EARMARK_S3_CA_FILE"):
+            fresh().put("a", b"1")
+        monkeypatch.setenv("EARMARK_S3_CA_FILE", str(certificate[0]))
+        store = fresh()
+        store.put("a", noise(BIG))
+        assert store.local("a").read_bytes() == store.get("a") == noise(BIG)
+        monkeypatch.setenv("EARMARK_S3_CA_FILE", "nowhere.pem")
+        with pytest.raises(UserError, match=r"EARMARK_S3_CA_FILE is nowhere\.pem, which is not there"):
+            fresh()
 
 
 # Identities with no more rights than they need

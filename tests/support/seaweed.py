@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -45,13 +46,15 @@ RIGHTS = {
 class SeaweedFS:
     """A server that can be killed and started again on the same ports and data."""
 
-    def __init__(self, folder):
-        self.folder = Path(folder)
+    def __init__(self, folder, certificate=None):
+        """``certificate``: files of a certificate for 127.0.0.1, its own CA, and of its key; without them no TLS."""
+        self.folder, self.certificate = Path(folder), certificate
         self.process = None
         names = ["master", "volume", "filer", "s3"]
         ports = iter(_free_ports(2 * len(names)))
         self.ports = {name: (next(ports), next(ports)) for name in names}
-        self.endpoint = f"http://127.0.0.1:{self.ports['s3'][0]}"
+        self.place = f"127.0.0.1:{self.ports['s3'][0]}"
+        self.endpoint = f"{'https' if certificate else 'http'}://{self.place}"
         (self.folder / "data").mkdir()
         self._identities = self.folder / "identities.json"
         self._identities.write_text(json.dumps({"identities": [_identity(name) for name in RIGHTS]}))
@@ -73,9 +76,10 @@ class SeaweedFS:
         import urllib3
 
         access, secret = _keys(identity)
-        pool = urllib3.PoolManager(timeout=10, retries=False, maxsize=16)
-        place = self.endpoint.removeprefix("http://")
-        return minio.Minio(place, access, secret, secure=False, region=REGION, http_client=pool)
+        ca = str(self.certificate[0]) if self.certificate else None
+        pool = urllib3.PoolManager(timeout=10, retries=False, maxsize=16, ca_certs=ca)
+        secure = self.certificate is not None
+        return minio.Minio(self.place, access, secret, secure=secure, region=REGION, http_client=pool)
 
     def start(self):
         """Start it, and wait until it makes buckets."""
@@ -97,6 +101,8 @@ class SeaweedFS:
         }
         for name, (http, grpc) in self.ports.items():
             options |= {f"{name}.port": http, f"{name}.port.grpc": grpc}
+        if self.certificate:
+            options |= {"s3.cert.file": self.certificate[0], "s3.key.file": self.certificate[1]}
         command = [_weed(), "server", "-s3", "-filer", *(f"-{name}={value}" for name, value in options.items())]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -153,19 +159,23 @@ class _Empty:
 @pytest.fixture(scope="session")
 def seaweedfs():
     """An object store for the session: ``.endpoint``, ``.environment(identity)``, ``.client(identity)``."""
-    yield from _running()
+    with running() as server:
+        yield server
 
 
 @pytest.fixture
 def seaweedfs_own():
     """An object store of the test's own: ``.kill()`` and ``.start()`` it as you like."""
-    yield from _running()
+    with running() as server:
+        yield server
 
 
-def _running():
+@contextmanager
+def running(certificate=None):
+    """A server of one's own, for as long as the context lasts."""
     # a socket's path has at most about 100 characters, and pytest's folders may be longer
     with tempfile.TemporaryDirectory(prefix="earmark-s3-", ignore_cleanup_errors=True) as folder:
-        server = SeaweedFS(folder)
+        server = SeaweedFS(folder, certificate)
         try:
             server.start()
             yield server
