@@ -51,7 +51,7 @@ def read_headers(root: DataRoot, uris: Sequence[str], store: Store, progress: Pr
     wanted = {uri: root.audio[uri] for uri in uris if uri in root.audio}
     headers = dict(_known(store, folder, wanted))
     new = [info for uri, info in wanted.items() if uri not in headers]
-    with _pool() as pool:
+    with _pool(root.store) as pool:
         for at in range(0, len(new), FILES_A_PART):
             part = new[at : at + FILES_A_PART]
             found: list[Header] = []
@@ -67,8 +67,9 @@ def read_headers(root: DataRoot, uris: Sequence[str], store: Store, progress: Pr
     return headers
 
 
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1), thread_name_prefix="headers")
+def _pool(data: Store) -> ThreadPoolExecutor:
+    threads = max(min(MAX_THREADS, os.cpu_count() or 1), data.transfers)
+    return ThreadPoolExecutor(threads, thread_name_prefix="headers")
 
 
 def _read(data: Store, uri: str) -> Header:

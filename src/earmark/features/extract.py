@@ -31,7 +31,7 @@ from earmark.features.shards import (
 )
 from earmark.features.spec import PATCH_FRAMES
 from earmark.progress import Progress
-from earmark.store import Attempt, FileRef, Manifest, MissingObject, Store, once, open_store
+from earmark.store import Attempt, FileRef, Manifest, MissingObject, Store, each, once, open_store
 from earmark.store.tables import read_table, write_table
 
 STEP = "extract_features"
@@ -113,15 +113,15 @@ def _planned(attempt: Attempt, parts: Parts, clips: list[Wanted]) -> pa.Table:
             attempt.store.put_new(path, write_table(_plan(parts, clips)))
         plan = read_table(attempt.store.get(path))
         used = set(_values(plan.filter(pc.invert(plan["new"])), "part"))
-        if all(parts.read(part) is not None for part in used):
+        if all(table is not None for table in each(parts.store, parts.read, sorted(used))):
             return plan
         attempt.store.delete(path)
 
 
 def _plan(parts: Parts, clips: list[Wanted]) -> pa.Table:
     have: dict[str, str] = {}
-    for name in parts.names():
-        table = parts.read(name)
+    there = parts.names()
+    for name, table in zip(there, each(parts.store, parts.read, there), strict=True):
         for key in _values(table, "clip_key") if table is not None else ():
             have.setdefault(key, name)
     rows = [(clip.clip_key, have[clip.clip_key], False) for clip in clips if clip.clip_key in have]
@@ -148,13 +148,14 @@ def _by_part(plan: pa.Table, clips: list[Wanted]) -> Planned:
 
 def _fill(parts: Parts, planned: Planned, root: Store, progress: Progress) -> dict[str, pa.Table]:
     """Every planned part by name; those that are not there are made now, one after the other."""
-    tables = {name: table for name in planned if (table := parts.read(name)) is not None}
+    read = zip(planned, each(parts.store, parts.read, planned), strict=True)
+    tables = {name: table for name, table in read if table is not None}
     total = sum(map(len, planned.values()))
     if len(tables) == len(planned):
         progress.note(f"all {total} clips have their features: nothing to extract")
         return tables
     meter = _Meter(progress, sum(len(planned[name]) for name in tables), total)
-    with ThreadPoolExecutor(_cores(), "extract") as pool:
+    with ThreadPoolExecutor(_cores() + root.transfers - 1, "extract") as pool:
         for name in [name for name in planned if name not in tables]:
             tables[name] = parts.write(name, list(_decoded(planned[name], root, parts.spec, pool, meter)))
     return tables
