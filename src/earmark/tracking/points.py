@@ -45,7 +45,7 @@ def deliver(
         run_id: the run that gets them.
         points: in order of time.
         known: for a run that may have points already: the steps that each metric has, filled in here as metrics come
-            up; points at such steps are left out. None for a new run.
+            up; points at such steps are left out. After a failure it must be a new, empty one. None where all are new.
     """
     from mlflow.entities import Metric
 
@@ -54,10 +54,17 @@ def deliver(
         if known is not None:
             for name in {point.name for point in batch} - known.keys():
                 known[name] = {metric.step for metric in client.get_metric_history(run_id, name)}
-        new = [point for point in batch if known is None or point.step not in known[point.name]]
+        new = batch if known is None else [point for point in batch if _is_new(point, known)]
         if new:
             client.log_batch(run_id, metrics=[Metric(p.name, p.value, p.time_ms, p.step) for p in new])
         yield start + len(batch)
+
+
+def _is_new(point: Point, known: dict[str, set[int]]) -> bool:
+    steps = known[point.name]
+    new = point.step not in steps
+    steps.add(point.step)
+    return new
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, object]:

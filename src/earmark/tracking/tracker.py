@@ -71,7 +71,7 @@ class ChildRun:
         self._lock = threading.Lock()
         self._points: list[Point] = []
         self._tags: dict[str, str] = {}
-        self._dropped = 0
+        self._dropped, self._adopted = 0, False
         self._adopt_left()
         self._end: _End | None = None
         self._ending, self._given_up, self._done = threading.Event(), threading.Event(), threading.Event()
@@ -84,6 +84,7 @@ class ChildRun:
         sender = Sender(self._context, self._dataset, self._key, self._name, self._params, self._started_ms)
         self._outbox = Outbox(self._uri, sender)
         for waiting in left_behind(self._uri, self._context, self._key):
+            self._adopted = True
             self._note_points(waiting.points)
             self.tag(waiting.tags)
 
@@ -179,7 +180,7 @@ class ChildRun:
         self._started_ms = client.get_run(run_id).info.start_time
         log_params(client, run_id, self._params)
         log_dataset(client, run_id, self._dataset)
-        return run_id, None if new else {}
+        return run_id, None if new and not self._adopted else {}
 
     def _flush(self, client: MlflowClient, run_id: str, known: dict[str, set[int]] | None) -> None:
         with self._lock:
