@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from earmark.errors import UserError
@@ -11,7 +11,8 @@ from earmark.pipelines.runs import result_of
 from earmark.store import Store
 
 STEP = "gate_model"
-SHOWN = ("outcome", "why", "version", "needed", "holdout", "labels", "scores", "news")
+MOST_LOSSES = 5
+SHOWN = ("outcome", "why", "version", "needed", "holdout", "labels", "scores", "losses", "news")
 
 
 def decision_of(place: Place, store: Store, run: str) -> dict[str, Any] | None:
@@ -41,6 +42,8 @@ def gate_in(facts: Mapping[str, Any]) -> dict[str, Any]:
 def decision_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     """The decision in a few lines."""
     yield f"gate: {facts['outcome']}: {facts['why']}"
+    if facts["losses"]:
+        yield f"labels that got worse: {_losses(facts['losses'])}"
     labels = facts["labels"]
     for who in ("challenger", "champion"):
         if labels[f"{who}_only"]:
@@ -51,3 +54,8 @@ def decision_lines(facts: Mapping[str, Any]) -> Iterator[str]:
         name, version = facts["name"], facts["version"]
         yield f"version {version} stays challenger; earmark promote {name} {version} --why TEXT overrules the gate"
     yield f"champion and challenger: {facts['report']}"
+
+
+def _losses(losses: Sequence[Mapping[str, Any]]) -> str:
+    shown = [f"{row['label']} {row['value']:+.3f} ({row['positives']} clips)" for row in losses[:MOST_LOSSES]]
+    return ", ".join(shown) + (" …" if len(losses) > MOST_LOSSES else "")

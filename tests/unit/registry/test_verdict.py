@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earmark.config import GateConfig
-from earmark.registry.verdict import judge
+from earmark.registry.verdict import judge, losses
 
 LABELS = ["dog", "rain", "siren"]
 
@@ -40,6 +40,8 @@ def test_a_worse_challenger_is_refused_with_its_losses_by_class():
     assert found.outcome == "refused"
     assert found.why.startswith("worse: mAP")
     assert all(row["difference"]["value"] < 0 for row in found.classes)
+    assert [row["value"] for row in losses(found)] == sorted(row["difference"]["value"] for row in found.classes)
+    assert losses(verdict(300, 4.0, 0.5)) == []
     assert [(row["label"], row["positives"]) for row in found.classes] == [("dog", 100), ("rain", 100), ("siren", 100)]
 
 
