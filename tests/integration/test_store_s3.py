@@ -207,7 +207,7 @@ def parts_there(cache, size):
 
 
 def test_a_download_that_was_killed_goes_on_from_there(bucket, tmp_path):
-    parts, size = 800, 800 * 64 * 1024 - 5
+    parts, size = 300, 300 * 64 * 1024 - 5
     data = noise(size)
     bucket.put("big", data)
     child = downloading(bucket, "big", 1)
@@ -282,7 +282,7 @@ def uploads(server):
 
 
 def test_an_upload_and_a_download_outlive_a_restart_of_the_server(own, tmp_path, monkeypatch):
-    store, data = fresh(), noise(20 * LEAST_PART)
+    store, data = fresh(), noise(12 * LEAST_PART)
     thread, outcome = in_thread(lambda: store.put("big", data))
     until(lambda: uploads(own))
     own.kill()
@@ -303,7 +303,7 @@ def test_an_upload_and_a_download_outlive_a_restart_of_the_server(own, tmp_path,
 
 
 def test_a_server_that_stays_away_ends_the_call_and_leaves_nothing_half_written(own, tmp_path, monkeypatch):
-    data = noise(20 * LEAST_PART)
+    data = noise(12 * LEAST_PART)
     fresh_store = fresh()
     fresh_store.put("there", data)
     monkeypatch.setenv("EARMARK_S3_DEADLINE", "0.5")

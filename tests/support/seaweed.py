@@ -106,7 +106,13 @@ class SeaweedFS:
         command = [_weed(), "server", "-s3", "-filer", *(f"-{name}={value}" for name, value in options.items())]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env={**os.environ, "TMPDIR": str(self.folder)},
+                start_new_session=True,
             )
         until = time.monotonic() + READY_WITHIN_SECONDS
         while not self._makes_buckets():
@@ -120,6 +126,7 @@ class SeaweedFS:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
+            # it puts these there wherever temporary files go, and a later one on the same port falls over them
             for name, (_http, grpc) in self.ports.items():
                 Path(f"/tmp/seaweedfs-{name}-grpc-{grpc}.sock").unlink(missing_ok=True)
 
