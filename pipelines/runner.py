@@ -21,10 +21,11 @@ def main() -> int:
 
     from earmark.pipelines.compare import compare
     from earmark.pipelines.crossval import crossval
+    from earmark.pipelines.embed import embed
     from earmark.pipelines.evaluate import evaluate
     from earmark.pipelines.retrain import retrain
 
-    pipelines = {"compare": compare, "crossval": crossval, "evaluate": evaluate, "retrain": retrain}
+    pipelines = {"compare": compare, "crossval": crossval, "embed": embed, "evaluate": evaluate, "retrain": retrain}
     artifacts = Path(request["artifacts"])
     shutil.rmtree(artifacts, ignore_errors=True)
     local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(artifacts), raise_on_error=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 import numpy as np
 import typer
 
-from earmark.errors import EarmarkError, UserError
+from earmark.errors import EarmarkError, UserError, unknown_name
 from earmark.features import DecodeError
 from earmark.pipelines.fetching import fetch_model
 from earmark.pipelines.local import open_place
@@ -48,10 +48,14 @@ def tag(
     work: str,
 ) -> None:
     """``earmark tag``: every file in turn; those that cannot be read are named and passed over."""
-    from earmark.tagging import STDIN, find_sounds, open_writer
+    from earmark.tagging import FORMATS, STDIN, find_sounds, open_writer
 
     if raw is not None and list(arguments) != [STDIN]:
         raise UserError("--raw tells what standard input holds: give - and no file")
+    if raw is not None:
+        raw_kind(raw)
+    if form not in FORMATS:
+        raise unknown_name("format", form, FORMATS)
     files = find_sounds(arguments)
     if form == "audacity" and len(files) > 1:
         raise UserError(f"a label track is of one file, not of {len(files)}: tag them one by one")

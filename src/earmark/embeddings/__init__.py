@@ -1,5 +1,6 @@
 """Embeddings of clips: export, PCA and whitening, 8 bits, neighbours."""
 
+from earmark.embeddings.export import export_embeddings
 from earmark.embeddings.folder import About, Opened, new_folder, read_folder
 from earmark.embeddings.linear import embed_windows, linear_values
 from earmark.embeddings.pca import COMPONENTS, Pca
@@ -17,6 +18,7 @@ __all__ = [
     "dequantise",
     "embed_sound",
     "embed_windows",
+    "export_embeddings",
     "floats_of",
     "linear_values",
     "nearest",

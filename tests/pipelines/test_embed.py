@@ -1,0 +1,79 @@
+"""``earmark embed``, ``earmark similar`` and the graph ``embed``, with a trained model and real clips."""
+
+import json
+
+import numpy as np
+import pytest
+
+from earmark.config import Experiment, Variant, make_config
+from earmark.pipelines.local import Place, run_pipeline
+from earmark.store import Manifest, open_store
+from earmark.store.tables import read_table
+
+from .conftest import earmark
+
+
+class Quiet:
+    def event(self, event):
+        assert event["earmark"] != "error", event
+
+    def close(self):
+        pass
+
+
+@pytest.fixture(scope="module")
+def clips(three_labels):
+    return sorted((three_labels / "audio").glob("*.ogg"))
+
+
+@pytest.fixture(scope="module")
+def embedded(compared, three_labels, tmp_path_factory):
+    """The clips' embeddings in 8 bits, by a PCA of their own, as TFRecord."""
+    to = tmp_path_factory.mktemp("embedded") / "out"
+    options = ["--format", "tfrecord", "--fit-pca", "--work", compared[0]]
+    done = earmark("embed", three_labels / "audio", "--to", to, *options)
+    assert done.returncode == 0, done.stderr
+    assert "36 clips" in done.stdout
+    return to
+
+
+def test_embeddings_say_what_made_them(embedded):
+    document = json.loads((embedded / "embeddings.json").read_text())
+    assert (document["model"], document["kind"], document["form"]) == ("earmark/1", "uint8", "tfrecord")
+    assert (document["clips"], document["patch_seconds"]) == (36, 0.96)
+    assert {path.name for path in embedded.iterdir()} == {
+        "clips.parquet",
+        "embeddings.json",
+        "embeddings.tfrecord",
+        "pca.safetensors",
+    }
+
+
+def test_a_clip_of_the_folder_is_the_most_like_itself(compared, embedded, clips):
+    done = earmark("similar", clips[4], "--in", embedded, "--top", "3", "--json", "--work", compared[0])
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert len(found) == 3
+    assert found[0]["file"] == str(clips[4])
+    assert found[0]["similarity"] == pytest.approx(1.0, abs=0.01)
+
+
+def test_bad_files_are_named_and_the_others_embedded(compared, clips, tmp_path):
+    (tmp_path / "bad.wav").write_text("no sound")
+    done = earmark("embed", clips[0], tmp_path / "bad.wav", "--to", tmp_path / "out", "--work", compared[0])
+    assert done.returncode == 1
+    assert "bad.wav: format not recognised; skipped" in done.stderr
+    assert json.loads((tmp_path / "out" / "embeddings.json").read_text())["clips"] == 1
+
+
+def test_the_graph_embeds_sounds_without_labels(compared, three_labels):
+    place, data = Place(compared[0]), three_labels / "audio"
+    base = make_config("quick")
+    experiment = Experiment(base=base, variants=(Variant(name="embed"),)).to_json()
+    arguments = {"data": str(data), "experiment": experiment, "model": "earmark", "kind": "raw", "run": "embed-1"}
+    run_pipeline(place, "embed", "embed-1", arguments, Quiet())
+    store = open_store(compared[0] / "store")
+    manifest = Manifest.from_json(store.get("runs/embed-1/export_embeddings.json"))
+    table = read_table(manifest.files["clips.parquet"].read(store))
+    assert table.num_rows == manifest.facts["clips"] == 36
+    assert np.isfinite(np.array(table["embedding"].to_pylist())).all()
