@@ -126,7 +126,7 @@ class SeaweedFS:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
-            # it puts these there wherever temporary files go, and a later one on the same port falls over them
+            # it leaves these behind when it is killed, wherever temporary files go
             for name, (_http, grpc) in self.ports.items():
                 Path(f"/tmp/seaweedfs-{name}-grpc-{grpc}.sock").unlink(missing_ok=True)
 
