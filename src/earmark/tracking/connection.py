@@ -155,11 +155,13 @@ def remedy(error: BaseException, uri: str) -> str | None:
         return f"the server refuses the login: check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or {TOKEN}"
     if status == 403:
         return "the server says 403, not allowed: the user of MLFLOW_TRACKING_USERNAME, or the token, needs EDIT rights"
-    if any(word in text for word in ("CERTIFICATE_VERIFY_FAILED", "SSLError", "SSLCertVerificationError")):
+    if "CERTIFICATE_VERIFY_FAILED" in text:
         return (
             "its certificate is not trusted: name the file of its authority's certificate "
             "in MLFLOW_TRACKING_SERVER_CERT_PATH"
         )
+    if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER_FAILURE" in text.upper().replace(" ", "_"):
+        return "the server speaks no TLS there: write http:// in MLFLOW_TRACKING_URI"
     return None
 
 
