@@ -41,8 +41,3 @@ def test_what_cannot_be_evaluated_is_named_with_the_remedy(compared, three_label
     unlabelled, _ = evaluate(work, "earmark", "--data", tmp_path / "plain")
     assert unlabelled.returncode == 2
     assert "has no label: put the clips in one folder a label" in unlabelled.stderr
-    (tmp_path / "named" / "hail").mkdir(parents=True)
-    shutil.copy(clip, tmp_path / "named" / "hail")
-    strange, _ = evaluate(work, "earmark", "--data", tmp_path / "named")
-    assert strange.returncode == 2
-    assert "knows none of the labels" in strange.stderr
