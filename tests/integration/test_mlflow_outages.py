@@ -1,20 +1,27 @@
 """Training while MLflow, or the database below it, is away: it ends well, and every point arrives once."""
 
 import io
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 
 import pytest
 
+from earmark.catalog import assemble_dataset, build_catalog
+from earmark.config import DataConfig, FeatureSpec, make_config
+from earmark.features import extract_features
 from earmark.progress import Progress
+from earmark.store import open_store
 from earmark.tracking import DatasetFacts, RunContext, Tracker, connect, end_run, parent_run
 from earmark.tracking.outbox import folder_of
 from earmark.tracking.runs import KFP_RUN_ID, find_runs
 from earmark.tracking.system import INTERVAL
+from earmark.training import train_model
 
 DATASET = DatasetFacts("d" * 32, "/clips", {"train": 60})
 
@@ -189,3 +196,56 @@ def test_a_run_that_ended_early_does_not_run_for_ever(mlflow_stack, context, tra
 def test_an_mlflow_that_is_away_is_told_when_a_run_ends_early(mlflow_stack, context):
     mlflow_stack.mlflow.kill()
     assert end_run(mlflow_stack.uri, context.run, "FAILED", "x", experiment=context.experiment)
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory, three_labels):
+    """A store with a small real dataset, its manifest, and that of its patches."""
+    store, config = open_store(tmp_path_factory.mktemp("store")), DataConfig(validation_share=0.25)
+    quiet = Progress("test", mode="off")
+    catalog = build_catalog(store, str(three_labels), config, quiet)
+    patches = extract_features(store, catalog, FeatureSpec(), config, quiet)
+    return store, assemble_dataset(store, catalog, patches, config, quiet), patches
+
+
+class Saboteur(Progress):
+    """Kills a server when a third of the steps are done, and starts it again beside them when two thirds are."""
+
+    def __init__(self, server):
+        super().__init__("test", mode="off")
+        self.server, self.killed, self.started = server, False, threading.Thread(target=server.start)
+
+    def update(self, done, total, unit, **facts):
+        if not self.killed and done >= total / 3:
+            self.killed = True
+            self.server.kill()
+        elif self.killed and done >= total * 2 / 3 and self.started.ident is None:
+            self.started.start()
+
+
+@pytest.mark.parametrize("victim", ["mlflow", "postgres"])
+def test_training_ends_well_and_its_curves_are_whole_though_a_server_was_away(
+    mlflow_stack, context, material, victim, monkeypatch
+):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("EARMARK_PROGRESS", "json")
+    store, dataset, patches = material
+    train = {"steps": 600, "batch_size": 16, "precision": "fp32", "validate_every_share": 0.25}
+    architecture = {"name": "fully_connected", "width": 0.05}
+    seed = ["mlflow", "postgres"].index(victim)
+    config = make_config("quick", {"train": train, "architecture": architecture, "seed": seed})
+    saboteur = Saboteur(getattr(mlflow_stack, victim))
+    made = train_model(store, dataset, patches, "fully_connected", config, context, saboteur)
+    assert saboteur.killed
+    if saboteur.started.ident is not None:
+        saboteur.started.join()
+    mlflow_stack.ensure()
+    # what came too late for the training goes with the next step of the run
+    Tracker(context, DATASET, saboteur).child("next", "next", {}).finish()
+    [run] = runs(context, {"earmark.variant": "fully_connected"})
+    curves = json.loads(made.files["curves.json"].read(store))
+    assert made.facts["steps"] == 600
+    assert steps_of(run) == [point["step"] for point in curves["train"]]
+    assert steps_of(run, "validation/map") == [point["step"] for point in curves["validation"]]
+    assert run.info.status == "FINISHED"
+    assert waiting(context) == []
