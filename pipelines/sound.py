@@ -48,7 +48,7 @@ def tag(
     work: str,
 ) -> None:
     """``earmark tag``: every file in turn; those that cannot be read are named and passed over."""
-    from earmark.tagging import FORMATS, STDIN, find_sounds, open_writer
+    from earmark.tagging import FORMATS, STDIN, find_sounds, fold_norms, open_writer
 
     if raw is not None and list(arguments) != [STDIN]:
         raise UserError("--raw tells what standard input holds: give - and no file")
@@ -63,6 +63,7 @@ def tag(
         timeline_hop = TIMELINE_HOP
     enter(work)
     fetched = fetch_model(model)
+    fold_norms(fetched.model.network)
     failed: list[str] = []
     with _output(output) as stream, _ended_in_peace():
         writer = open_writer(form, stream, choice, fetched.title)

@@ -1,5 +1,6 @@
 """The registered model on files, folders, streams and long recordings."""
 
+from earmark.tagging.folded import fold_norms
 from earmark.tagging.formats import FORMATS, Writer, open_writer
 from earmark.tagging.inputs import STDIN, SoundFile, find_sounds
 from earmark.tagging.tagger import Span, spooled, tag_sound
@@ -14,6 +15,7 @@ __all__ = [
     "Tag",
     "Writer",
     "find_sounds",
+    "fold_norms",
     "open_writer",
     "spooled",
     "tag_sound",
