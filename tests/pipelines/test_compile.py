@@ -9,12 +9,13 @@ from kfp import compiler
 
 from earmark.pipelines.compare import compare
 from earmark.pipelines.crossval import crossval
+from earmark.pipelines.embed import embed
 from earmark.pipelines.evaluate import evaluate
 from earmark.pipelines.retrain import retrain
 
 GOLDEN = Path(__file__).parent / "golden"
-PIPELINES = {"compare": compare, "crossval": crossval, "evaluate": evaluate, "retrain": retrain}
-STEPS = {"compare": 7, "crossval": 6, "evaluate": 4, "retrain": 8}
+PIPELINES = {"compare": compare, "crossval": crossval, "embed": embed, "evaluate": evaluate, "retrain": retrain}
+STEPS = {"compare": 7, "crossval": 6, "embed": 3, "evaluate": 4, "retrain": 8}
 
 
 @pytest.fixture(scope="module", params=sorted(PIPELINES))
@@ -57,7 +58,13 @@ def test_every_step_states_its_image(compiled, spec):
     for name, executor in executors.items():
         assert re.match(r"\S+/\S+:\S+$", executor["container"]["image"]), name
     train = {n for n, e in executors.items() if "-train:" in e["container"]["image"]}
-    torch_users = {"exec-train-model", "exec-evaluate-model", "exec-evaluate-package", "exec-register-model"}
+    torch_users = {
+        "exec-train-model",
+        "exec-evaluate-model",
+        "exec-evaluate-package",
+        "exec-register-model",
+        "exec-export-embeddings",
+    }
     assert train == torch_users & set(executors)
 
 
@@ -98,5 +105,5 @@ def test_a_pipeline_takes_at_most_six_parameters_none_of_them_a_struct(spec):
 
 def test_one_network_after_another(spec):
     loops = [t for _, g in groups(spec) for t in g["dag"]["tasks"].values() if "iteratorPolicy" in t]
-    wanted = [] if spec["pipelineInfo"]["name"] == "evaluate" else [1]
+    wanted = [] if spec["pipelineInfo"]["name"] in ("embed", "evaluate") else [1]
     assert [loop["iteratorPolicy"]["parallelismLimit"] for loop in loops] == wanted
