@@ -48,8 +48,9 @@ def decision_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     for who in ("challenger", "champion"):
         if labels[f"{who}_only"]:
             yield f"not compared, since only the {who} knows them: {', '.join(labels[f'{who}_only'])}"
-    if facts["holdout"]["uses"]:
-        yield f"the same clips have judged {facts['holdout']['uses']} versions before"
+    uses = facts["holdout"]["uses"]
+    if uses:
+        yield f"the same clips have judged {uses} version{'s' if uses > 1 else ''} before"
     if facts["outcome"] in ("refused", "undecided"):
         name, version = facts["name"], facts["version"]
         yield f"version {version} stays challenger; earmark promote {name} {version} --why TEXT overrules the gate"
