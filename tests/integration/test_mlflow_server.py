@@ -133,6 +133,10 @@ def test_a_run_is_registered_once_and_its_model_comes_back(mlflow_stack, context
     client = connect()
     [model] = client.search_logged_models([experiment(client, context.experiment)])
     assert json.loads(model.tags["mlflow.modelVersions"]) == [{"name": name, "version": 1}]
+    scored = {metric.key: metric for metric in client.get_logged_model(model.model_id).metrics}
+    assert scored["test/map"].value == 0.61
+    digest = made.comparison.facts["dataset"]["digest"]
+    assert (scored["test/map"].dataset_name, scored["test/map"].dataset_digest) == ("earmark", digest)
     for run in children(context):
         assert run.info.status == "FINISHED"
         assert len(connect().get_metric_history(run.info.run_id, "validation/map")) == len(STEPS)
