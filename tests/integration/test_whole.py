@@ -133,16 +133,15 @@ def test_a_server_killed_in_the_middle_and_started_again_costs_nothing(
     servers = {"seaweedfs": seaweedfs_own, "mlflow": mlflow_stack.mlflow, "postgres": mlflow_stack.postgres}
     nets = ["--architectures", "fully_connected,alexnet"]
     asked = ["run", "compare", "--data", three_labels, "--preset", "quick", *nets, "--steps", "40", *SMALL]
-    run = product.start(*asked, "--model", name, "--json")
-    os.set_blocking(run.stderr.fileno(), True)
     lines = []
-    for line in run.stderr:
-        lines.append(line)
-        if "assemble_dataset" in line and "✓" in line:
-            servers[victim].kill()
-            servers[victim].start()
-    out = run.stdout.read()
-    if run.wait() != 0:
+    with product.start(*asked, "--model", name, "--json") as run:
+        for line in run.stderr:
+            lines.append(line)
+            if "assemble_dataset" in line and "✓" in line:
+                servers[victim].kill()
+                servers[victim].start()
+        out = run.stdout.read()
+    if run.returncode != 0:
         # with the cause, and the same command completes it
         assert run.returncode in (1, 2), lines
         assert "run the same command again" in lines[-1], lines
