@@ -68,6 +68,15 @@ def test_every_step_states_its_image(compiled, spec):
     assert train == torch_users & set(executors)
 
 
+def test_every_step_on_a_cluster_knows_the_kubeflow_run_that_it_is_of(compiled, spec):
+    _, platform = yaml.safe_load_all(compiled[1])
+    told = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert told.keys() == spec["deploymentSpec"]["executors"].keys()
+    for executor in told.values():
+        [field] = executor["fieldPathAsEnv"]
+        assert field == {"name": "EARMARK_KFP_RUN_ID", "fieldPath": "metadata.labels['pipeline/runid']"}
+
+
 def groups(spec):
     yield "root", spec["root"]
     for name, component in spec["components"].items():
