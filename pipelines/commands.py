@@ -20,7 +20,7 @@ from earmark.pipelines.local import Place, open_place, run_pipeline
 from earmark.pipelines.pooled import POOLED_COLUMNS, pooled_notes, pooled_rows, pooled_title
 from earmark.pipelines.runs import Run, find_run, list_runs, networks_of, now, record, result_of, run_id
 from earmark.pipelines.settings import compare_request
-from earmark.pipelines.terminal import COMPARISON_COLUMNS, Terminal, comparison_rows, print_json, print_table
+from earmark.pipelines.terminal import COMPARISON_COLUMNS, Terminal, comparison_rows, counted, print_json, print_table
 from earmark.store import Store, open_store
 from earmark.training.processes import visible_gpus
 
@@ -229,7 +229,7 @@ def show_runs(work: str, json: bool) -> None:
         print_json([asdict(run) for run in found])
         return
     rows = [[r.run, r.state, r.started, r.preset, networks_of(r), r.data] for r in found]
-    print_table(f"{len(rows)} runs", ("run", "state", "started", "preset", "networks", "data"), rows, left=6)
+    print_table(counted(len(rows), "run"), ("run", "state", "started", "preset", "networks", "data"), rows, left=6)
 
 
 def show_models(work: str, json: bool, name: str | None = None) -> None:
@@ -258,7 +258,7 @@ def show_models(work: str, json: bool, name: str | None = None) -> None:
         for m in found
     ]
     columns = ("model", "version", "aliases", "network", "mAP", "AUC", "d-prime", "accuracy", "created")
-    print_table(f"{len(rows)} versions", columns, rows, left=4)
+    print_table(counted(len(rows), "version"), columns, rows, left=4)
 
 
 def show_architectures(labels: int, width: float, bottleneck: int | None, json: bool) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from earmark.pipelines.local import open_place
-from earmark.pipelines.terminal import print_json, print_table
+from earmark.pipelines.terminal import counted, print_json, print_table
 
 
 def download_model(reference: str, to: Path | None, form: str, work: str, json: bool) -> None:
@@ -40,4 +40,9 @@ def show_trained_on(clip: str, work: str, json: bool) -> None:
         return
     rows = [[u.name, str(u.version), ", ".join(u.aliases), u.part, ", ".join(u.clips)] for u in found]
     trained = len({(use.name, use.version) for use in found if use.trained})
-    print_table(f"{trained} versions trained on {clip}", ("model", "version", "aliases", "part", "clips"), rows, left=5)
+    print_table(
+        f"{counted(trained, 'version')} trained on {clip}",
+        ("model", "version", "aliases", "part", "clips"),
+        rows,
+        left=5,
+    )

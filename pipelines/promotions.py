@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from earmark.pipelines.local import open_place
-from earmark.pipelines.terminal import print_json, print_table
+from earmark.pipelines.terminal import counted, print_json, print_table
 
 if TYPE_CHECKING:
     from earmark.registry import Promotion
@@ -43,7 +43,7 @@ def show_history(name: str, json: bool) -> None:
     for made in found:
         why = f"{made.why} (rollback)" if made.rollback else made.why
         rows.append([str(made.number), made.at, str(made.replaced or "–"), str(made.version), made.by or "–", why])
-    print_table(f"{len(rows)} promotions of {name}", COLUMNS, rows, left=6, wrapped=("why",))
+    print_table(f"{counted(len(rows), 'promotion')} of {name}", COLUMNS, rows, left=6, wrapped=("why",))
 
 
 def _tell(name: str, made: Promotion, json: bool) -> None:

@@ -95,6 +95,11 @@ def print_table(
     Console(highlight=False, width=None if sys.stdout.isatty() else 140).print(table)
 
 
+def counted(count: int, noun: str) -> str:
+    """``1 run``, ``2 runs``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def comparison_rows(networks: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """The networks of a comparison as table rows, in their order."""
     return [
