@@ -30,8 +30,10 @@ def call(thread):
     made = create_version(connect(), name, key, model_id=model_id, run_id=run_id, tags={}, card="")
     caller = f"{process}-{thread}"
     try:
-        promote(name, int(made.version), "first round", caller, replaces=1)
-        return {"caller": caller, "version": int(made.version), "won": True, "told": ""}
+        record = promote(name, int(made.version), "first round", caller, replaces=1)
+        # a version that is champion already, by a second round, stays it: no error, and no win of the first
+        won = record.why == "first round"
+        return {"caller": caller, "version": int(made.version), "won": won, "told": "meanwhile version"}
     except ChampionChanged as lost:
         told = str(lost)
     while thread == 0:

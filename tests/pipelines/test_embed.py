@@ -12,7 +12,7 @@ from earmark.pipelines.local import Place
 from earmark.store import Manifest, open_store
 from earmark.store.tables import read_table
 
-from .conftest import earmark
+from .conftest import earmark, environment
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +67,9 @@ def test_the_graph_embeds_sounds_without_labels(compared, three_labels):
     arguments = {"data": str(data), "experiment": experiment, "model": "earmark", "kind": "raw", "run": "embed-1"}
     request = {"pipeline": "embed", "arguments": arguments, "artifacts": str(place.work / "runs" / "embed-1")}
     command = [sys.executable, "-m", "earmark.pipelines.runner"]
-    done = subprocess.run(
-        command, input=json.dumps(request), capture_output=True, text=True, env=place.environment(), check=False
-    )
+    own = {"EARMARK_STORE": str(place.work / "store"), "MLFLOW_TRACKING_URI": f"sqlite:///{place.work / 'mlflow.db'}"}
+    told = environment(EARMARK_WORK=str(place.work), EARMARK_PROGRESS="json", **own)
+    done = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, env=told, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
     store = open_store(compared[0] / "store")
     manifest = Manifest.from_json(store.get("runs/embed-1/export_embeddings.json"))

@@ -122,16 +122,18 @@ def patiently(call: Callable[[], T], seconds: float = LOCKED_FOR_SECONDS) -> T:
         try:
             return call()
         except Exception as error:
-            lost_race = _lost_race(error)
-            races -= lost_race
-            again = races > 0 if lost_race else "database is locked" in str(error) and time.monotonic() < until
+            lost = lost_race(error)
+            races -= lost
+            again = races > 0 if lost else "database is locked" in str(error) and time.monotonic() < until
             if not again:
                 raise
             pause(LOCKED_POLL_SECONDS)
 
 
-def _lost_race(error: Exception) -> bool:
-    return "IntegrityError" in str(error) and getattr(error, "error_code", "") != "RESOURCE_ALREADY_EXISTS"
+def lost_race(error: Exception) -> bool:
+    """Whether another call wrote the same thing first, as SQLite or PostgreSQL says it."""
+    told = any(words in str(error) for words in ("IntegrityError", "UniqueViolation", "UNIQUE constraint"))
+    return told and getattr(error, "error_code", "") != "RESOURCE_ALREADY_EXISTS"
 
 
 def one_line(error: BaseException) -> str:

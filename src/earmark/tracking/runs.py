@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 from earmark import __version__
 from earmark.errors import UserError
-from earmark.tracking.connection import artifact_location
+from earmark.tracking.connection import artifact_location, lost_race
 from earmark.tracking.context import DatasetFacts, RunContext
 from earmark.tracking.points import POINTS_PER_BATCH, now_ms
 
@@ -204,7 +204,7 @@ def log_output(client: MlflowClient, run_id: str, model_id: str) -> None:
     try:
         client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
     except MlflowException as error:
-        if "IntegrityError" not in str(error):  # which says that another attempt just wrote it
+        if not lost_race(error):  # which says that another attempt just wrote it
             raise
 
 
