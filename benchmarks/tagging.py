@@ -50,7 +50,7 @@ def make(path: Path, seconds: int) -> None:
 
 
 def timed(command: list[str]) -> tuple[float, float]:
-    """Processor seconds of a command and its children, and the peak of its own resident memory in MB."""
+    """Processor seconds of a command and its children, and the peak of its own resident memory in MiB."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "EARMARK_PROGRESS": "off"}
     before = os.times()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, text=True)
@@ -68,7 +68,7 @@ def timed(command: list[str]) -> tuple[float, float]:
     assert process.wait() == 0, f"{command[:4]} failed"
     after = os.times()
     spent = after.children_user + after.children_system - before.children_user - before.children_system
-    return spent, peak / 1000
+    return spent, peak / 1024
 
 
 def package_folder(model: str) -> str:
@@ -101,7 +101,7 @@ def main(model: str = "earmark", minutes: str = "60") -> None:
     print(f"{seconds / 60:g} minutes, one thread, processor time of the whole command, the better of two")
     for name, runs in found.items():
         spent, peak = np.array(runs).min(axis=0)
-        print(f"  {name:40s} {spent:7.1f} s {seconds / spent:7.0f}x real time {peak:7.0f} MB")
+        print(f"  {name:40s} {spent:7.1f} s {seconds / spent:7.0f}x real time {peak:7.0f} MiB")
 
 
 if __name__ == "__main__":

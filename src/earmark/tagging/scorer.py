@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from earmark.evaluation import Model
 
 
-AT_ONCE = 24
+AT_ONCE = 12
 """Windows that are scored together, always so many but at the end: what the network keeps for each size of a batch
 would grow with the sizes."""
 
