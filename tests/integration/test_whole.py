@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -149,17 +148,3 @@ def test_a_server_killed_in_training_and_in_evaluation_and_started_again_costs_n
     assert json.loads(out)["champion"]["name"] == name
     versions = product.mlflow.search_model_versions(f"name = '{name}'")
     assert [int(version.version) for version in versions] == [1]
-
-
-def test_a_run_ended_in_the_middle_is_taken_up_by_the_same_command(product, three_labels):
-    name = "ended"
-    asked = ["run", "compare", "--data", three_labels, "--preset", "quick", "--architectures", "fully_connected"]
-    asked += ["--steps", "60", *SMALL, "--model", name]
-    run = product.start(*asked)
-    for line in run.stderr:
-        if "✓ assemble_dataset" in line:
-            run.send_signal(signal.SIGINT)
-    run.communicate()
-    assert run.returncode == 130
-    product.run(*asked)
-    assert [int(v.version) for v in product.mlflow.search_model_versions(f"name = '{name}'")] == [1]

@@ -90,7 +90,7 @@ def undisturbed(shared_material, tmp_path_factory, tiny_config, mlflow_database)
 
 
 @pytest.mark.parametrize(
-    ("architecture", "steps", "kills"), [(FULLY_CONNECTED, 300, 17), (RESNET50, 60, 3)], ids=["dense", "resnet"]
+    ("architecture", "steps", "kills"), [(FULLY_CONNECTED, 150, 7), (RESNET50, 60, 3)], ids=["dense", "resnet"]
 )
 def test_killed_at_random_instants_it_ends_with_the_same_weights(
     shared_material, tmp_path, context, tiny_config, architecture, steps, kills
