@@ -29,6 +29,9 @@ ConfigFile = Annotated[Path | None, typer.Option(help="YAML file laid over the p
 Assignments = Annotated[
     list[str] | None, typer.Option("--set", help="One value, as in --set train.batch_size=32; can be repeated.")
 ]
+Processes = Annotated[
+    int | None, typer.Option(help="Processes that train a network together. [default: one a GPU]", min=1)
+]
 Seed = Annotated[int | None, typer.Option(help="Everything random is a function of this number.")]
 
 

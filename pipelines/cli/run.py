@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from earmark.pipelines.cli.app import Assignments, ConfigFile, Data, Json, Seed, Work, app, patch_of, run_app
+from earmark.pipelines.cli.app import Assignments, ConfigFile, Data, Json, Processes, Seed, Work, app, patch_of, run_app
 
 
 @run_app.command()
@@ -40,10 +40,7 @@ def compare(
         typer.Option(help="Repeat with this many seeds (3), or with these (3,4); pooled, registering nothing."),
     ] = None,
     model: Annotated[str, typer.Option(help="Name of the registered model.")] = "earmark",
-    processes: Annotated[
-        int | None,
-        typer.Option(help="Processes that train a network together. [default: one a GPU]", min=1),
-    ] = None,
+    processes: Processes = None,
     work: Work = "work",
     json: Json = False,
 ) -> None:
@@ -84,10 +81,7 @@ def retrain(
     config: ConfigFile = None,
     set_: Assignments = None,
     force: Annotated[bool, typer.Option("--force", help="Train even if no clip is new.")] = False,
-    processes: Annotated[
-        int | None,
-        typer.Option(help="Processes that train a network together. [default: one a GPU]", min=1),
-    ] = None,
+    processes: Processes = None,
     work: Work = "work",
     json: Json = False,
 ) -> None:
