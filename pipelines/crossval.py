@@ -24,7 +24,7 @@ def crossval(data: str, experiment: str, variants: List[str], run: str) -> None:
 
     with dsl.ParallelFor(variants, parallelism=1) as variant:
         assembled = place(
-            assemble_dataset(catalog=catalog, patches=patches, experiment=experiment, run=run, variant=variant)
+            assemble_dataset(catalog=catalog, patches=patches, experiment=experiment, run=run, variant=variant), "data"
         )
         made = train_and_score(assembled.outputs["dataset"], patches, experiment, variant, run)
 
@@ -35,5 +35,6 @@ def crossval(data: str, experiment: str, variants: List[str], run: str) -> None:
             datasets=dsl.Collected(assembled.outputs["dataset"]),
             experiment=experiment,
             run=run,
-        )
+        ),
+        "register",
     )

@@ -19,6 +19,6 @@ def embed(data: str, experiment: str, model: str, kind: str, run: str) -> None:
         kind: raw (linear, float32), whitened, or uint8.
         run: id that groups this run's results.
     """
-    catalog = place(list_clips(data=data, run=run)).outputs["catalog"]
-    patches = place(extract_features(catalog=catalog, experiment=experiment, run=run)).outputs["patches"]
-    place(export_embeddings(catalog=catalog, patches=patches, model=model, kind=kind, run=run))
+    catalog = place(list_clips(data=data, run=run), "data").outputs["catalog"]
+    patches = place(extract_features(catalog=catalog, experiment=experiment, run=run), "features").outputs["patches"]
+    place(export_embeddings(catalog=catalog, patches=patches, model=model, kind=kind, run=run), "evaluate")

@@ -20,7 +20,7 @@ def evaluate(data: str, experiment: str, model: str, include_trained: bool, run:
         run: id that groups this run's results.
     """
     catalog, patches = find_patches(data, experiment, run)
-    dataset = place(assemble_dataset(catalog=catalog, patches=patches, experiment=experiment, run=run))
+    dataset = place(assemble_dataset(catalog=catalog, patches=patches, experiment=experiment, run=run), "data")
     place(
         evaluate_package(
             catalog=catalog,
@@ -29,5 +29,6 @@ def evaluate(data: str, experiment: str, model: str, include_trained: bool, run:
             model=model,
             include_trained=include_trained,
             run=run,
-        )
+        ),
+        "evaluate",
     )

@@ -9,10 +9,14 @@ KUBEFLOW_RUN = "metadata.labels['pipeline/runid']"
 """Label of every pod of a Kubeflow run: by it a step finds the run that Kubeflow's MLflow plugin made."""
 
 
-def place(task: dsl.PipelineTask) -> dsl.PipelineTask:
+def place(task: dsl.PipelineTask, stage: str) -> dsl.PipelineTask:
     """Settings that every task of every pipeline has.
 
     Kubeflow's cache is off: results are found by their own keys, and a cached task would keep an older run's URIs.
+    Args:
+        task: of a pipeline.
+        stage: ``data``, ``features``, ``train``, ``evaluate``, ``register`` or ``notify``.
+
     A task that is killed is run again and goes on from its own marker or checkpoint.
     """
     task.set_caching_options(False)

@@ -23,9 +23,11 @@ def retrain(data: str, experiment: str, variants: List[str], model: str, run: st
         run: id that groups this run's results and MLflow runs.
         force: train even if nothing is new.
     """
-    catalog = place(build_catalog(data=data, experiment=experiment, run=run)).outputs["catalog"]
-    news = place(find_news(catalog=catalog, model=model, run=run, force=force))
+    catalog = place(build_catalog(data=data, experiment=experiment, run=run), "data").outputs["catalog"]
+    news = place(find_news(catalog=catalog, model=model, run=run, force=force), "data")
 
     with dsl.If(news.outputs["Output"] == "train"):
-        patches = place(extract_features(catalog=catalog, experiment=experiment, run=run)).outputs["patches"]
+        patches = place(extract_features(catalog=catalog, experiment=experiment, run=run), "features").outputs[
+            "patches"
+        ]
         compare_and_register(Found(catalog, patches), experiment, variants, model, run)

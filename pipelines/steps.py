@@ -32,14 +32,16 @@ class Variant(NamedTuple):
 
 def find_patches(data: Any, experiment: Any, run: Any) -> Found:
     """Clips to patches, within a pipeline."""
-    catalog = place(build_catalog(data=data, experiment=experiment, run=run)).outputs["catalog"]
-    patches = place(extract_features(catalog=catalog, experiment=experiment, run=run)).outputs["patches"]
+    catalog = place(build_catalog(data=data, experiment=experiment, run=run), "data").outputs["catalog"]
+    patches = place(extract_features(catalog=catalog, experiment=experiment, run=run), "features").outputs["patches"]
     return Found(catalog, patches)
 
 
 def train_and_score(dataset: Any, patches: Any, experiment: Any, variant: Any, run: Any) -> Variant:
     """A variant trained and scored, within a loop over variants."""
-    trained = place(train_model(dataset=dataset, patches=patches, experiment=experiment, variant=variant, run=run))
+    trained = place(
+        train_model(dataset=dataset, patches=patches, experiment=experiment, variant=variant, run=run), "train"
+    )
     scored = place(
         evaluate_model(
             checkpoint=trained.outputs["checkpoint"],
@@ -48,7 +50,8 @@ def train_and_score(dataset: Any, patches: Any, experiment: Any, variant: Any, r
             experiment=experiment,
             variant=variant,
             run=run,
-        )
+        ),
+        "evaluate",
     )
     return Variant(trained.outputs["checkpoint"], scored.outputs["metrics"])
 
@@ -57,7 +60,7 @@ def compare_and_register(found: Found, experiment: Any, variants: Any, model: An
     """Patches to a registered model: every variant trained and scored alike, the best one put to the gate."""
     catalog, patches = found
     assembled = assemble_dataset(catalog=catalog, patches=patches, experiment=experiment, run=run)
-    dataset = place(assembled).outputs["dataset"]
+    dataset = place(assembled, "data").outputs["dataset"]
 
     with dsl.ParallelFor(variants, parallelism=1) as variant:
         made = train_and_score(dataset, patches, experiment, variant, run)
@@ -72,7 +75,8 @@ def compare_and_register(found: Found, experiment: Any, variants: Any, model: An
             dataset=dataset,
             experiment=experiment,
             run=run,
-        )
+        ),
+        "register",
     )
     place(
         register_model(
@@ -85,5 +89,6 @@ def compare_and_register(found: Found, experiment: Any, variants: Any, model: An
             experiment=experiment,
             model=model,
             run=run,
-        )
+        ),
+        "register",
     )
