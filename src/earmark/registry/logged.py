@@ -37,9 +37,22 @@ def logged_model(client: MlflowClient, run_id: str, package: str, name: str, fol
         )
     )
     _name_mlmodel(folder, model.model_id, run_id)
-    client.log_model_artifacts(model.model_id, str(folder))
+    _send(client, model.model_id, folder)
     client.finalize_logged_model(model.model_id, "READY")
     return str(model.model_id)
+
+
+def _send(client: MlflowClient, model_id: str, folder: Path) -> None:
+    """Hand the files over, also while another attempt hands over the same ones."""
+    # Into a folder of this machine MLflow makes each subfolder it does not see; of two attempts one then fails, with
+    # that subfolder there.
+    for _ in range(sum(path.is_dir() for path in folder.rglob("*"))):
+        try:
+            client.log_model_artifacts(model_id, str(folder))
+            return
+        except FileExistsError:
+            continue
+    client.log_model_artifacts(model_id, str(folder))
 
 
 def name_version(client: MlflowClient, model_id: str, name: str, version: int) -> None:
