@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
+from earmark.environment import whole_number
 from earmark.errors import UserError
 from earmark.pipelines.checking import Line, one_line
 from earmark.pipelines.checking_store import disk_line
-from earmark.training.processes import GPUS, PROCESSES, visible_gpus, whole_number
+from earmark.training.processes import GPUS, PROCESSES, visible_gpus
 
 TORCH_SECONDS = 18.0
 # A process of its own: a driver that hangs can be left behind.

@@ -28,6 +28,7 @@ from earmark.features.stream import FrameMaker, SoundBlocks, frame_blocks, open_
 
 if TYPE_CHECKING:
     from earmark.features.extract import extract_features
+    from earmark.features.partition import extract_part, partitions
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -49,6 +50,7 @@ __all__ = [
     "decode",
     "dequantise",
     "extract_features",
+    "extract_part",
     "frame_blocks",
     "frame_count",
     "frames_of",
@@ -58,6 +60,7 @@ __all__ = [
     "mel_matrix",
     "open_blocks",
     "padded_samples",
+    "partitions",
     "patch_count",
     "patch_starts",
     "patches",
@@ -68,8 +71,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name != "extract_features":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from earmark.features.extract import extract_features
+    if name == "extract_features":
+        from earmark.features.extract import extract_features
 
-    return extract_features
+        return extract_features
+    if name in ("extract_part", "partitions"):
+        from earmark.features import partition
+
+        return getattr(partition, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -64,11 +64,19 @@ class Wanted:
         return seconds * SAMPLE_RATE / HOP * MEL_BANDS * np.dtype(spec.storage).itemsize
 
 
-def group_clips(clips: Iterable[Wanted], spec: FeatureSpec) -> Iterator[list[Wanted]]:
-    """Clips in order, in groups of about ``SHARD_BYTES``; segments of one file stay neighbours, to be decoded once."""
+def group_clips(clips: Iterable[Wanted], spec: FeatureSpec, partitions: int = 1) -> Iterator[list[Wanted]]:
+    """Clips in order, in groups of about ``SHARD_BYTES``, or of less where there would not be one for each partition.
+
+    Segments of one file stay neighbours, to be decoded once; only ``SHARD_BYTES`` ends a group between them.
+    """
+    ordered = sorted(clips, key=lambda c: (c.sha256, c.start_s or 0.0, c.end_s or 0.0))
+    share = sum(clip.stored_bytes(spec) for clip in ordered) / partitions
     group: list[Wanted] = []
     size = 0.0
-    for clip in sorted(clips, key=lambda c: (c.sha256, c.start_s or 0.0, c.end_s or 0.0)):
+    for clip in ordered:
+        if partitions > 1 and size >= share and clip.sha256 != group[-1].sha256:
+            yield group
+            group, size = [], 0.0
         group.append(clip)
         size += clip.stored_bytes(spec)
         if size >= SHARD_BYTES:

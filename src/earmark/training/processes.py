@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import os
 
 from earmark.config import TrainConfig
+from earmark.environment import whole_number
 from earmark.errors import UserError
 
 PROCESSES, GPUS = "EARMARK_PROCESSES", "EARMARK_GPUS"
@@ -87,20 +87,6 @@ def memory_remedy(train: TrainConfig, processes: int) -> str:
         return f"lower {others}"
     smaller = _divisor_below(train.batch_size // processes, held)
     return f"set train.micro_batch_size to {smaller} ({held} patches were computed at once), or lower {others}"
-
-
-def whole_number(name: str, least: int) -> int | None:
-    """The whole number in an environment variable, None where it is not set.
-
-    Raises:
-        UserError: it holds something else, or less than ``least``.
-    """
-    text = os.environ.get(name, "").strip()
-    if not text:
-        return None
-    if not text.isdecimal() or int(text) < least:
-        raise UserError(f"the environment variable {name} is {text!r}: set it to a whole number from {least} up")
-    return int(text)
 
 
 def _divisor_below(whole: int, limit: int) -> int:
