@@ -5,6 +5,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from earmark.architectures.compared import compare_request
 from earmark.architectures.options import OPTIONS, Option, complete_options
 from earmark.architectures.paper import PAPER, PAPER_TABLE_2, PAPER_TABLE_3, PAPER_TABLE_4, PaperCounts
 
@@ -24,6 +25,7 @@ __all__ = [
     "Network",
     "Option",
     "PaperCounts",
+    "compare_request",
     "complete_options",
     "count",
     "create",

@@ -8,15 +8,18 @@ from earmark.registry.package import Package, read_package
 from earmark.registry.pooled import record_pooled
 from earmark.registry.promotion import Promotion, history, promote, rollback, who
 from earmark.registry.register import register_model
+from earmark.registry.retraining import Asked, check_asked, plan_retraining
 from earmark.registry.uses import Use, trained_on
 from earmark.registry.versions import ModelVersion, list_models
 
 __all__ = [
+    "Asked",
     "ModelVersion",
     "Package",
     "Promotion",
     "Sounds",
     "Use",
+    "check_asked",
     "check_protected",
     "download",
     "fetch_package",
@@ -26,6 +29,7 @@ __all__ = [
     "history",
     "list_models",
     "parse_reference",
+    "plan_retraining",
     "promote",
     "read_package",
     "record_pooled",
