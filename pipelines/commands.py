@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import typer
 
-from earmark.config import ARCHITECTURES, OTHER_ARCHITECTURES, Experiment, make_config
-from earmark.errors import EarmarkError, UserError
-from earmark.pipelines.decision import champion_in, decision_lines, decision_of, gate_in
-from earmark.pipelines.folds import Folds, choose_folds, crossval_request
+from earmark.config import ARCHITECTURES, OTHER_ARCHITECTURES, make_config
+from earmark.errors import EarmarkError
+from earmark.pipelines.evaluation import print_evaluation
 from earmark.pipelines.local import Place, open_place, run_pipeline
-from earmark.pipelines.pooled import POOLED_COLUMNS, pooled_notes, pooled_rows, pooled_title
-from earmark.pipelines.runs import Run, find_run, list_runs, networks_of, now, record, result_of, run_id
-from earmark.pipelines.settings import compare_request
-from earmark.pipelines.terminal import COMPARISON_COLUMNS, Terminal, comparison_rows, counted, print_json, print_table
+from earmark.pipelines.requests import Request
+from earmark.pipelines.retraining import print_retraining
+from earmark.pipelines.runs import Run, find_run, list_runs, networks_of, now, record
+from earmark.pipelines.showing import Show, print_comparison, print_embeddings, print_pooled, report_file
+from earmark.pipelines.terminal import Terminal, counted, print_json, print_table
 from earmark.store import Store, open_store
 from earmark.training.processes import visible_gpus
 
@@ -28,82 +28,30 @@ SLOW_WIDTH = 0.75
 """From here on a CPU is told to be too slow: multiplies grow with the square of the width."""
 
 
-def run_compare(
-    data: str,
-    preset: str,
-    architectures: Sequence[str],
-    patch: Mapping[str, Any],
-    model: str,
-    work: str,
-    json: bool,
-    processes: int | None = None,
-) -> None:
-    """``earmark run compare``: run the graph here, then print the table and where the report is."""
-    experiment = compare_request(preset, patch, architectures)
-    place = replace(open_place(work), processes=processes)
-    run_graph("compare", data, experiment, model, place, json, _print_comparison)
+SHOW: Mapping[str, Show] = {
+    "compare": print_comparison,
+    "crossval": print_pooled,
+    "retrain": print_retraining,
+    "evaluate": print_evaluation,
+    "embed": print_embeddings,
+}
+"""What prints a pipeline's results."""
 
 
-def run_crossval(
-    data: str,
-    preset: str,
-    architectures: Sequence[str],
-    patch: Mapping[str, Any],
-    folds: str | None,
-    seeds: str | None,
-    work: str,
-    json: bool,
-    processes: int | None = None,
-) -> None:
-    """``earmark run compare`` over folds or seeds: run the graph here, then print the pooled scores."""
-    chosen = choose_folds(folds, absolute(data)) if folds is not None else Folds()
-    experiment = crossval_request(preset, patch, architectures, chosen, seeds)
-    place = replace(open_place(work), processes=processes)
-    run_graph("crossval", data, experiment, "", place, json, _print_pooled)
-
-
-def run_graph(
-    pipeline: str,
-    data: str,
-    experiment: Experiment,
-    model: str,
-    place: Place,
-    json: bool,
-    show: Callable[[Place, Store, str, bool], None],
-    *,
-    more: Mapping[str, Any] | None = None,
-    identity: Mapping[str, Any] | None = None,
-) -> None:
-    """Run a pipeline over an experiment's variants, and show what came out, whether it succeeds or not.
+def run_request(request: Request, place: Place, json: bool) -> None:
+    """Run what was asked, and show what came out, whether it succeeds or not.
 
     Args:
-        pipeline: its name.
-        data: where the clips are.
-        experiment: base config and variants.
-        model: name of the registered model, "" for a pipeline that registers none.
+        request: pipeline and parameters.
         place: where the run keeps things.
         json: whether one JSON document is wanted.
-        show: prints what the run's steps left in the store.
-        more: parameters of this pipeline alone.
-        identity: what the run is named by beside its parameters.
     """
-    store = _store(place)
-    arguments: dict[str, Any] = {
-        "data": absolute(data),
-        "experiment": experiment.to_json(),
-        "variants": [variant.name for variant in experiment.variants],
-        **({"model": model} if model else {}),
-        **(more or {}),
-    }
-    name = run_id(pipeline, {**arguments, **(identity or {})})
-    preset = experiment.base.preset
-    run = Run(name, pipeline, arguments["data"], model, preset, tuple(arguments["variants"]), now())
     terminal = Terminal()
-    what = "models (networks × folds × seeds)" if pipeline == "crossval" else "networks"
-    terminal.console.print(f"run {name}: {len(run.variants)} {what} on {data}, preset {preset}")
-    if experiment.base.architecture.width >= SLOW_WIDTH and not visible_gpus():
+    terminal.console.print(request.told)
+    if request.trains and request.width >= SLOW_WIDTH and not visible_gpus():
         terminal.console.print("no GPU here: at this width a network takes hours; --preset quick takes minutes")
-    follow_run(place, store, run, arguments, terminal, json, show)
+    run = Run(request.run, request.pipeline, request.data, request.model, request.preset, request.variants, now())
+    follow_run(place, _store(place), run, request.arguments, terminal, json)
 
 
 def follow_run(
@@ -113,9 +61,9 @@ def follow_run(
     arguments: Mapping[str, Any],
     terminal: Terminal,
     json: bool,
-    show: Callable[[Place, Store, str, bool], None],
 ) -> None:
     """Run a pipeline with the run's id among its arguments, recording what becomes of it, then show what came out."""
+    show = SHOW[run.pipeline]
     record(store, run)
     # SIGTERM ends a run as Ctrl-C does: its children are a session of their own and would go on.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -137,11 +85,6 @@ def follow_run(
     show(place, store, run.run, json)
 
 
-def absolute(data: str) -> str:
-    """A place of data that means the same in every process."""
-    return str(Path(data).expanduser().absolute()) if "://" not in data else data
-
-
 def _end_in_mlflow(place: Place, run: str, status: Literal["FAILED", "KILLED"], cause: str) -> None:
     """What still runs of it in MLflow ends: its last step, which would end it, was not reached."""
     from earmark.tracking import end_run
@@ -151,75 +94,11 @@ def _end_in_mlflow(place: Place, run: str, status: Literal["FAILED", "KILLED"], 
         print(f"MLflow still shows run {run} as running: {missing}", file=sys.stderr)
 
 
-def _print_pooled(place: Place, store: Store, run: str, json: bool) -> None:
-    """The pooled scores of a cross-validation, as far as it got."""
-    pooled = result_of(store, run, "pool_models")
-    if pooled is None:
-        return
-    report = report_file(place, store, run, None)
-    if json:
-        print_json({**pooled.facts, "run": run, "report": str(report)})
-        return
-    print_table(pooled_title(pooled.facts), POOLED_COLUMNS, pooled_rows(pooled.facts))
-    for line in pooled_notes(pooled.facts):
-        print(line)
-    print(f"report: {report}")
-
-
-def _print_comparison(place: Place, store: Store, run: str, json: bool) -> None:
-    """The result of a run, as far as it got."""
-    comparison = result_of(store, run, "compare_models")
-    if comparison is None:
-        return
-    report = report_file(place, store, run, None)
-    decision = decision_of(place, store, run)
-    if json:
-        told = {"champion": champion_in(decision), "gate": gate_in(decision)} if decision else {"champion": None}
-        print_json({**comparison.facts, "run": run, "report": str(report), **told})
-        return
-    print_networks(comparison.facts)
-    if decision is not None:
-        print(f"registered: {comparison.facts['champion']}, version {decision['version']} of model {decision['name']}")
-        for line in decision_lines(decision):
-            print(line)
-    print(f"report: {report}")
-
-
-def print_networks(facts: Mapping[str, Any]) -> None:
-    """The networks of a comparison as a table."""
-    title = f"{facts['evaluated_clips']} test clips; networks in the order of the validation part"
-    print_table(title, COMPARISON_COLUMNS, comparison_rows(facts["networks"]))
-
-
 def write_report(run: str, output: Path | None, work: str) -> Path:
     """``earmark report``: the page of a run, written where it is wanted."""
     place = open_place(work)
     store = _store(place)
     return report_file(place, store, find_run(store, run).run, output)
-
-
-def report_file(place: Place, store: Store, run: str, output: Path | None) -> Path:
-    """The page of a run, written where it is wanted, else below the work folder.
-
-    Raises:
-        UserError: the run has none yet, or the place cannot be written.
-    """
-    # A retraining is about champion and challenger; how its networks compare is told beside that.
-    steps = ("gate_model",) if run.startswith("retrain-") else ("compare_models", "pool_models", "evaluate_package")
-    found = (result_of(store, run, step) for step in steps)
-    told = next((manifest for manifest in found if manifest is not None), None)
-    news = result_of(store, run, "find_news")
-    if told is None and news is not None and not news.facts["found"]:
-        raise UserError(f"run {run} has no report: there was {news.facts['told']}")
-    if told is None:
-        raise UserError(f"run {run} has no report yet: its command, given again, goes on with it")
-    path = output or place.work / "reports" / f"{run}.html"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(told.files["gate.html" if told.step == "gate_model" else "report.html"].read(store))
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; choose another place with --output") from None
-    return path
 
 
 def show_runs(work: str, json: bool) -> None:

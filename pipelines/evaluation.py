@@ -1,65 +1,19 @@
-"""``earmark evaluate``: a model that is there, on labelled sound; what it prints."""
+"""What an evaluation of a model on labelled sound prints."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from earmark.config import Config, DataConfig, EvaluateConfig, Experiment, FeatureSpec, Variant
-from earmark.pipelines.commands import absolute, follow_run, report_file
-from earmark.pipelines.local import Place, open_place
-from earmark.pipelines.runs import Run, now, result_of, run_id
-from earmark.pipelines.terminal import Terminal, print_json, print_table
-from earmark.store import Store, open_store
-
-if TYPE_CHECKING:
-    from earmark.registry import Package
+from earmark.pipelines.local import Place
+from earmark.pipelines.runs import result_of
+from earmark.pipelines.showing import report_file
+from earmark.pipelines.terminal import print_json, print_table
+from earmark.store import Store
 
 COLUMNS = ("label", "clips", "AP", "AUC", "d-prime", "recall")
 MOST_ROWS = 40
 
 
-def run_evaluate(model: str, data: str, include_trained: bool, work: str, json: bool) -> None:
-    """Run the graph here, then print the scores and where the report is."""
-    place = open_place(work)
-    os.environ.update(place.environment())
-    from earmark.registry import fetch_package
-
-    package = fetch_package(model)
-    experiment = evaluate_request(package)
-    # The version, not its alias: what is champion may change while this runs.
-    reference = package.title if package.version else str(Path(package.folder).absolute())
-    arguments: dict[str, Any] = {
-        "data": absolute(data),
-        "experiment": experiment.to_json(),
-        "model": reference,
-        "include_trained": include_trained,
-    }
-    name = run_id("evaluate", arguments)
-    variants = tuple(variant.name for variant in experiment.variants)
-    run = Run(name, "evaluate", arguments["data"], package.name, experiment.base.preset, variants, now())
-    terminal = Terminal()
-    terminal.console.print(f"run {name}: {reference} on {data}")
-    follow_run(place, open_store(os.environ["EARMARK_STORE"]), run, arguments, terminal, json, _print_evaluation)
-
-
-def evaluate_request(package: Package) -> Experiment:
-    """What the steps before the model need to know: its features, and that all clips are test.
-
-    Bad clips are named in the report and stop nothing: a model is not hurt by them as training would be.
-    """
-    document = package.document
-    base = Config(
-        preset=document.get("config", {}).get("preset", "modern"),
-        features=FeatureSpec.model_validate(document["features"]),
-        data=DataConfig(all_test=True, max_rejected_share=1.0),
-        evaluate=EvaluateConfig.model_validate(document["evaluate"]),
-    )
-    return Experiment(base=base, variants=(Variant(name=document["architecture"]["name"]),))
-
-
-def _print_evaluation(place: Place, store: Store, run: str, json: bool) -> None:
+def print_evaluation(place: Place, store: Store, run: str, json: bool) -> None:
+    """The scores of a model on labelled sound, label by label."""
     import json as reader
 
     found = result_of(store, run, "evaluate_package")

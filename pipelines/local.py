@@ -68,8 +68,8 @@ class Place:
         return self.work / "logs" / f"{run}.log"
 
 
-def open_place(work: str | Path) -> Place:
-    """A work folder that can be written.
+def open_place(work: str | Path, processes: int | None = None) -> Place:
+    """A work folder that can be written; ``processes`` train a network together, where the command says so.
 
     Raises:
         UserError: the folder cannot be made or written.
@@ -84,7 +84,7 @@ def open_place(work: str | Path) -> Place:
         raise UserError(
             f"cannot write the work folder {folder}: {error.strerror}; choose another with --work"
         ) from None
-    return Place(folder)
+    return Place(folder, processes)
 
 
 def run_pipeline(place: Place, pipeline: str, run: str, arguments: Mapping[str, Any], watcher: Watcher) -> None:

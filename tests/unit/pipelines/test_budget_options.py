@@ -3,25 +3,23 @@
 import pytest
 from typer.testing import CliRunner
 
-from earmark.config import compare_experiment, make_config
+from earmark.config import Experiment, compare_experiment, make_config
 from earmark.errors import UserError
 from earmark.evaluation.repeat import command
 from earmark.pipelines import cli, commands
-from earmark.pipelines.settings import compare_request
 
 
 @pytest.fixture
-def asked(monkeypatch):
+def asked(monkeypatch, tmp_path):
     """Runs `earmark run compare` up to where the run would begin; the experiment that was asked for."""
     found = []
     monkeypatch.setattr(
-        commands,
-        "run_compare",
-        lambda data, preset, architectures, patch, *rest: found.append(compare_request(preset, patch, architectures)),
+        commands, "run_request", lambda request, *_: found.append(Experiment.from_json(request.arguments["experiment"]))
     )
 
     def run(*options):
-        result = CliRunner().invoke(cli.app, ["run", "compare", "--data", "d", "--preset", "quick", *options])
+        command = ["run", "compare", "--data", "d", "--preset", "quick", "--work", str(tmp_path / "work"), *options]
+        result = CliRunner().invoke(cli.app, command)
         if result.exception:
             raise result.exception
         return found.pop()

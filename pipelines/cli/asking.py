@@ -1,0 +1,136 @@
+"""The options that say what is asked of a pipeline: the same for ``earmark run`` and ``earmark submit``."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from earmark.pipelines.cli.app import Assignments, ConfigFile, Data, Seed, patch_of
+
+if TYPE_CHECKING:
+    from earmark.pipelines.requests import Request
+else:
+    Request = object  # signatures are evaluated when the command starts, before anything heavy is imported
+
+
+def offer(app: typer.Typer, name: str, ask: Callable[..., Request], act: Callable[..., None]) -> None:
+    """Add a command whose options are those of ``ask``, then those of ``act``; its help is the text of ``act``.
+
+    Args:
+        app: what the command is added to.
+        name: the command's name.
+        ask: makes the request.
+        act: takes what makes the request, a callable without arguments, and options of its own.
+    """
+    asked = inspect.signature(ask, eval_str=True).parameters
+    _, *acted = inspect.signature(act, eval_str=True).parameters.values()
+
+    def command(**values: Any) -> None:
+        act(partial(ask, **{name: values.pop(name) for name in asked}), **values)
+
+    # By keyword alone, so that those without a default may come after the others. typer reads the signature.
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in (*asked.values(), *acted)]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {}
+    command.__doc__ = act.__doc__
+    app.command(name)(command)
+
+
+def compare(
+    data: Data,
+    preset: Annotated[
+        str,
+        typer.Option(help="modern (best known), quick (modern in small: minutes on a laptop) or paper (as published)."),
+    ] = "modern",
+    architectures: Annotated[str, typer.Option(help="Networks to compare, comma-separated. [default: all five]")] = "",
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps of each network.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="In place of --steps: times that each patch is seen.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="In place of --steps: minutes of training a network.")] = None,
+    resume_from: Annotated[
+        str | None,
+        typer.Option(help="Folder of a checkpoint to go on from, of the same config and data; one network."),
+    ] = None,
+    seed: Seed = None,
+    config: ConfigFile = None,
+    set_: Assignments = None,
+    folds: Annotated[
+        str | None,
+        typer.Option(
+            help="Cross-validate, registering nothing: all, names of folds (1,2), or how many to make where the data "
+            "names none (5)."
+        ),
+    ] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(help="Repeat with this many seeds (3), or with these (3,4); pooled, registering nothing."),
+    ] = None,
+    model: Annotated[str, typer.Option(help="Name of the registered model.")] = "earmark",
+) -> Request:
+    """Networks compared, or over folds and seeds."""
+    from earmark.pipelines.requests import ask_compare, ask_crossval
+
+    budget = {"steps": steps, "epochs": epochs, "minutes": minutes}
+    local = resume_from is not None and "://" not in resume_from
+    resume = str(Path(str(resume_from)).expanduser().absolute()) if local else resume_from
+    patch = patch_of(config, set_ or [], {**budget, "resume_from": resume}, seed)
+    if folds is not None or seeds is not None:
+        return ask_crossval(data, preset, _names(architectures), patch, folds, seeds)
+    return ask_compare(data, preset, _names(architectures), patch, model)
+
+
+def retrain(
+    data: Data,
+    model: Annotated[str, typer.Option(help="Name of the registered model.")] = "earmark",
+    from_: Annotated[
+        str, typer.Option("--from", help="scratch (fresh weights), or champion (the champion's weights).")
+    ] = "scratch",
+    preset: Annotated[
+        str | None, typer.Option(help="modern, quick or paper, in place of the champion's own config.")
+    ] = None,
+    architectures: Annotated[
+        str, typer.Option(help="Networks to train, comma-separated. [default: the champion's]")
+    ] = "",
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps of each network.")] = None,
+    seed: Seed = None,
+    config: ConfigFile = None,
+    set_: Assignments = None,
+    force: Annotated[bool, typer.Option("--force", help="Train even if no clip is new.")] = False,
+) -> Request:
+    """The champion's successor."""
+    from earmark.pipelines.requests import ask_retrain
+
+    patch = patch_of(config, set_ or [], {"steps": steps}, seed)
+    return ask_retrain(data, model, from_, preset, _names(architectures), patch, force)
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(help="NAME (its champion), NAME@ALIAS, NAME/VERSION, or a package's folder.")],
+    data: Data,
+    include_trained: Annotated[
+        bool, typer.Option("--include-trained", help="Keep clips that the model was trained or chosen on.")
+    ] = False,
+) -> Request:
+    """A model on labelled sound."""
+    from earmark.pipelines.requests import ask_evaluate
+
+    return ask_evaluate(model, data, include_trained)
+
+
+def embed(
+    data: Annotated[str, typer.Option(help="Folder of the sounds; all audio below it, no labels needed.")],
+    model: Annotated[str, typer.Option(help="NAME (its champion), NAME@ALIAS or NAME/VERSION.")] = "earmark",
+    kind: Annotated[str, typer.Option(help="raw (float32), whitened (by the model's PCA), or uint8.")] = "raw",
+) -> Request:
+    """Embeddings of sounds."""
+    from earmark.pipelines.requests import ask_embed
+
+    return ask_embed(model, data, kind)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

@@ -1,0 +1,192 @@
+"""What was asked of a pipeline: the same request, and so the same run, here, on a cluster, or by schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from earmark.architectures import compare_request
+from earmark.config import Config, DataConfig, EvaluateConfig, Experiment, FeatureSpec, Variant
+from earmark.errors import unknown_name
+from earmark.pipelines.folds import Folds, choose_folds, crossval_request
+from earmark.pipelines.runs import run_id
+
+if TYPE_CHECKING:
+    from earmark.registry import Package
+
+KINDS = ("raw", "whitened", "uint8")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A pipeline and what it is to be run with.
+
+    Attributes:
+        pipeline: its name.
+        arguments: its parameters but ``run``, as Kubeflow takes them.
+        run: the run's id, a digest of what was asked.
+        data: where the clips are, as every process finds them.
+        model: name of the registered model, "" for a pipeline that registers and reads none.
+        preset: of the experiment.
+        variants: names of the networks, or of networks over folds and seeds.
+        width: scale of the networks.
+        width: of the networks.
+    """
+
+    pipeline: str
+    arguments: Mapping[str, Any]
+    run: str
+    data: str
+    model: str
+    preset: str
+    variants: tuple[str, ...]
+    width: float
+
+    @property
+    def trains(self) -> bool:
+        """Whether networks are trained by it."""
+        return self.pipeline in ("compare", "crossval", "retrain")
+
+    @property
+    def told(self) -> str:
+        """What it does, in one line."""
+        if not self.trains:
+            return f"run {self.run}: {self.arguments['model']} on {self.data}"
+        what = "models (networks × folds × seeds)" if self.pipeline == "crossval" else "networks"
+        return f"run {self.run}: {len(self.variants)} {what} on {self.data}, preset {self.preset}"
+
+
+def ask_compare(data: str, preset: str, architectures: Sequence[str], patch: Mapping[str, Any], model: str) -> Request:
+    """Networks trained and compared on one dataset, the best one put to the gate.
+
+    Raises:
+        UserError: an unknown preset, network, key or option, or a value that cannot be.
+    """
+    return _over_variants("compare", data, compare_request(preset, patch, architectures), model)
+
+
+def ask_crossval(
+    data: str,
+    preset: str,
+    architectures: Sequence[str],
+    patch: Mapping[str, Any],
+    folds: str | None,
+    seeds: str | None,
+) -> Request:
+    """Networks over folds, seeds or both; nothing is registered.
+
+    Raises:
+        UserError: as :func:`ask_compare`; or folds or seeds that cannot be.
+    """
+    chosen = choose_folds(folds, absolute(data)) if folds is not None else Folds()
+    return _over_variants("crossval", data, crossval_request(preset, patch, architectures, chosen, seeds), "")
+
+
+def ask_retrain(
+    data: str,
+    model: str,
+    start: str,
+    preset: str | None,
+    architectures: Sequence[str],
+    patch: Mapping[str, Any],
+    force: bool,
+) -> Request:
+    """The champion's successor on new clips; the environment says where MLflow and the object store are.
+
+    The run is named by what was asked, by the data's listing and by the champion: the same command finds or goes on
+    with its run as long as both are the same, and is a new run once either is not.
+
+    Raises:
+        UserError: no champion, an unknown start, or as :func:`ask_compare`.
+    """
+    from earmark.catalog.root import open_root
+    from earmark.registry import Asked, check_asked, find_champion, plan_retraining
+
+    asked = Asked(start=start, preset=preset, architectures=tuple(architectures), patch=dict(patch))
+    check_asked(asked)
+    listing = open_root(absolute(data)).digest()
+    champion = find_champion(model)
+    # Planned again where it runs, by the same function: here it tells errors at once, and what will be trained.
+    experiment = plan_retraining(champion, asked)
+    arguments = {"data": absolute(data), "asked": asked.to_json(), "model": model, "force": force}
+    identity = {"listing": listing, "champion": champion.version}
+    return _request("retrain", arguments, experiment, model, identity)
+
+
+def ask_evaluate(model: str, data: str, include_trained: bool) -> Request:
+    """A model that is there, on labelled sound; the environment says where MLflow is.
+
+    Raises:
+        UserError: no such model or version.
+    """
+    return _of_package("evaluate", model, data, {"include_trained": include_trained})
+
+
+def ask_embed(model: str, data: str, kind: str) -> Request:
+    """Embeddings of a folder's sounds by a model that is there; the environment says where MLflow is.
+
+    Raises:
+        UserError: no such model or version, or an unknown kind of embeddings.
+    """
+    if kind not in KINDS:
+        raise unknown_name("kind of embeddings", kind, KINDS)
+    return _of_package("embed", model, data, {"kind": kind})
+
+
+def absolute(data: str) -> str:
+    """A place of data that means the same in every process."""
+    return str(Path(data).expanduser().absolute()) if "://" not in data else data
+
+
+def evaluate_request(package: Package) -> Experiment:
+    """What the steps before the model need to know: its features, and that all clips are test.
+
+    Bad clips are named in the report and stop nothing: a model is not hurt by them as training would be.
+    """
+    document = package.document
+    base = Config(
+        preset=document.get("config", {}).get("preset", "modern"),
+        features=FeatureSpec.model_validate(document["features"]),
+        data=DataConfig(all_test=True, max_rejected_share=1.0),
+        evaluate=EvaluateConfig.model_validate(document["evaluate"]),
+    )
+    return Experiment(base=base, variants=(Variant(name=document["architecture"]["name"]),))
+
+
+def _over_variants(pipeline: str, data: str, experiment: Experiment, model: str) -> Request:
+    """The request of a pipeline over an experiment's variants."""
+    arguments: dict[str, Any] = {
+        "data": absolute(data),
+        "experiment": experiment.to_json(),
+        "variants": [variant.name for variant in experiment.variants],
+        **({"model": model} if model else {}),
+    }
+    return _request(pipeline, arguments, model, experiment)
+
+
+def _of_package(pipeline: str, model: str, data: str, more: Mapping[str, Any]) -> Request:
+    """The request of a pipeline by a model that is there."""
+    from earmark.registry import fetch_package
+
+    package = fetch_package(model)
+    experiment = evaluate_request(package)
+    # The version, not its alias: what is champion may change while this runs.
+    reference = package.title if package.version else str(Path(package.folder).absolute())
+    arguments = {"data": absolute(data), "experiment": experiment.to_json(), "model": reference, **more}
+    return _request(pipeline, arguments, package.name, experiment)
+
+
+def _request(
+    pipeline: str,
+    arguments: Mapping[str, Any],
+    model: str,
+    experiment: Experiment,
+    identity: Mapping[str, Any] | None = None,
+) -> Request:
+    """A request, named by its arguments and by what else makes it another run (``identity``)."""
+    run = run_id(pipeline, {**arguments, **(identity or {})})
+    variants = tuple(variant.name for variant in experiment.variants)
+    base = experiment.base
+    return Request(pipeline, arguments, run, arguments["data"], model, base.preset, variants, base.architecture.width)
