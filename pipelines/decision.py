@@ -7,8 +7,8 @@ from typing import Any
 
 from earmark.errors import UserError
 from earmark.pipelines.local import Place
-from earmark.pipelines.runs import result_of
 from earmark.store import Store
+from earmark.store.runs import result_of
 
 STEP = "gate_model"
 MOST_LOSSES = 5

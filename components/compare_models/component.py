@@ -51,7 +51,7 @@ def compare_models(
             s.read(dataset),
             [{"variant": m.facts["variant"], "cause": m.failed} for m in results if m.failed is not None],
             Experiment.from_json(experiment),
-            run,
+            s.run,
             s.progress,
         )
         Path(report.path).write_bytes(result.files["report.html"].read(s.store))

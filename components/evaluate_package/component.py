@@ -47,6 +47,6 @@ def evaluate_package(
         inputs = s.read(catalog), s.read(patches), s.read(dataset)
         found = evaluate_package(s.store, packaged, *inputs, include_trained, s.progress)
         show(s.store, found, scores, confusion)
-        page = report_package(s.store, found, package.document, inputs[-1], run)
+        page = report_package(s.store, found, package.document, inputs[-1], s.run)
         Path(report.path).write_bytes(page.files["report.html"].read(s.store))
         s.write(evaluation, page)

@@ -40,7 +40,7 @@ def pool_models(
 
         scored, trained = [load(m.path) for m in metrics], [load(c.path) for c in checkpoints]
         assembled = [load(d.path) for d in datasets]
-        result = pool_models(s.store, scored, trained, assembled, Experiment.from_json(experiment), run, s.progress)
+        result = pool_models(s.store, scored, trained, assembled, Experiment.from_json(experiment), s.run, s.progress)
         Path(report.path).write_bytes(result.files["report.html"].read(s.store))
         s.write(pooled, result)
         good = next((d for d in assembled if d.failed is None), None)

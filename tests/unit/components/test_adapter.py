@@ -10,6 +10,8 @@ from earmark.components.adapter import step
 from earmark.config import compare_experiment, make_config
 from earmark.errors import EarmarkError, UserError
 from earmark.store import Manifest, MissingObject, load, once, open_store
+from earmark.store.causes import causes_of
+from earmark.store.usage import Meter, spent
 
 
 @dataclass
@@ -104,3 +106,48 @@ def test_a_step_sees_its_variants_config():
         assert s.config(experiment).architecture.name == "vgg"
     with step("build_catalog", "run-1") as s:
         assert s.config(experiment).preset == "quick"
+
+
+def test_a_schedules_run_is_named_by_kubeflows(monkeypatch):
+    monkeypatch.setenv("EARMARK_KFP_RUN_ID", "0123456789abcdef")
+    with step("build_catalog", "retrain-*") as s:
+        assert s.run == "retrain-01234567"
+    monkeypatch.delenv("EARMARK_KFP_RUN_ID")
+    with pytest.raises(SystemExit) as end, step("build_catalog", "retrain-*"):
+        pytest.fail("ran without a name")
+    assert end.value.code == 2
+
+
+def test_the_cause_of_a_failure_stays_under_the_run_until_the_step_succeeds():
+    with pytest.raises(SystemExit), step("build_catalog", "run-1"):
+        raise UserError("no such folder")
+    [cause] = causes_of(open_store(), "run-1")
+    assert (cause.step, cause.cause, cause.exit_code) == ("build_catalog", "no such folder", 2)
+    with step("build_catalog", "run-1"):
+        pass
+    assert causes_of(open_store(), "run-1") == []
+
+
+def test_every_attempt_that_could_say_so_is_counted(monkeypatch):
+    monkeypatch.setenv("EARMARK_PRICE_PER_HOUR", "3.6")
+    with pytest.raises(SystemExit), step("train_model", "run-1", "vgg") as s:
+        s.gpus = 2
+        raise EarmarkError("lost")
+    with pytest.raises(KeyboardInterrupt), step("train_model", "run-1", "vgg"):
+        raise KeyboardInterrupt
+    Meter(open_store(), "run-1", "train_model.vgg")  # killed without a word
+    with step("finish_run", "run-1", counted=False):
+        pass
+    found = spent(open_store(), "run-1", "train_model.vgg")
+    assert found == spent(open_store(), "run-1")
+    assert found.uncounted == 1
+    assert found.cost is not None
+    assert 0 < found.gpu_seconds <= 2 * found.seconds
+
+
+def test_a_price_that_is_none_is_refused(monkeypatch, capsys):
+    monkeypatch.setenv("EARMARK_PRICE_PER_HOUR", "cheap")
+    with pytest.raises(SystemExit) as end, step("build_catalog", "run-1"):
+        pytest.fail("ran at no price")
+    assert end.value.code == 2
+    assert "EARMARK_PRICE_PER_HOUR is 'cheap'" in events(capsys)[-1]["message"]
