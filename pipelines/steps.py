@@ -11,6 +11,7 @@ from earmark.components.build_catalog import build_catalog
 from earmark.components.compare_models import compare_models
 from earmark.components.evaluate_model import evaluate_model
 from earmark.components.extract_features import extract_features
+from earmark.components.extract_part import extract_part
 from earmark.components.register_model import register_model
 from earmark.components.train_model import train_model
 from earmark.pipelines.placement import place
@@ -32,9 +33,21 @@ class Variant(NamedTuple):
 
 def find_patches(data: Any, experiment: Any, run: Any) -> Found:
     """Clips to patches, within a pipeline."""
-    catalog = place(build_catalog(data=data, experiment=experiment, run=run), "data").outputs["catalog"]
-    patches = place(extract_features(catalog=catalog, experiment=experiment, run=run), "features").outputs["patches"]
-    return Found(catalog, patches)
+    listed = place(build_catalog(data=data, experiment=experiment, run=run), "data")
+    return Found(listed.outputs["catalog"], extract(listed, experiment, run))
+
+
+def extract(listed: dsl.PipelineTask, experiment: Any, run: Any) -> Any:
+    """Channel of the patches of the catalog that a step listed: partitions side by side, then joined."""
+    catalog, parts = listed.outputs["catalog"], listed.outputs["Output"]
+
+    with dsl.ParallelFor(parts, parallelism=1) as part:
+        extracted = place(extract_part(catalog=catalog, experiment=experiment, part=part, run=run), "features")
+
+    joined = extract_features(
+        catalog=catalog, parts=dsl.Collected(extracted.outputs["extracted"]), experiment=experiment, run=run
+    )
+    return place(joined, "features").outputs["patches"]
 
 
 def train_and_score(dataset: Any, patches: Any, experiment: Any, variant: Any, run: Any) -> Variant:

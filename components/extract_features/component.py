@@ -1,5 +1,7 @@
 """Log-mel frames of every clip, decoded once."""
 
+from typing import List  # noqa: UP035  (KFP reads the annotation and knows typing.List)
+
 from kfp import dsl
 
 from earmark.components.images import STEPS_IMAGE
@@ -7,12 +9,17 @@ from earmark.components.images import STEPS_IMAGE
 
 @dsl.component(base_image=STEPS_IMAGE, install_kfp_package=False)
 def extract_features(
-    catalog: dsl.Input[dsl.Artifact], experiment: str, run: str, patches: dsl.Output[dsl.Artifact]
+    catalog: dsl.Input[dsl.Artifact],
+    parts: dsl.Input[List[dsl.Artifact]],  # noqa: UP006
+    experiment: str,
+    run: str,
+    patches: dsl.Output[dsl.Artifact],
 ) -> None:
-    """Decode each clip that has no frames yet, store its frames and its facts.
+    """Join what the partitions extracted; decode what none of them has.
 
     Args:
         catalog: what each clip claims to be.
+        parts: the shards of each partition.
         experiment: the experiment as JSON.
         run: the run's id.
         patches: shards of frames, their index, and what decoding found.
@@ -22,5 +29,7 @@ def extract_features(
     with step("extract_features", run) as s:
         from earmark.features import extract_features
 
+        for part in parts:
+            s.read(part)  # what it names is there, or this step says which
         config = s.config(experiment)
         s.write(patches, extract_features(s.store, s.read(catalog), config.features, config.data, s.progress))

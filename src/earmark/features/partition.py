@@ -15,13 +15,14 @@ CLIPS_A_PARTITION = 16
 """Fewer are not worth a pod of their own."""
 
 
-def partitions(clips: int) -> list[int]:
-    """Numbers of the partitions that so many clips are extracted in: ``EARMARK_FEATURE_PODS`` of them, or one.
+def partitions(clips: int) -> list[str]:
+    """The partitions that so many clips are extracted in, ``1/3`` to ``3/3``: ``EARMARK_FEATURE_PODS``, or one.
 
     Raises:
         UserError: the variable is no whole number from 1 up.
     """
-    return list(range(max(1, min(whole_number(PODS, least=1) or 1, clips // CLIPS_A_PARTITION))))
+    parts = max(1, min(whole_number(PODS, least=1) or 1, clips // CLIPS_A_PARTITION))
+    return [f"{part}/{parts}" for part in range(1, parts + 1)]
 
 
 def extract_part(
@@ -37,14 +38,14 @@ def extract_part(
         catalog: result of ``build_catalog`` or ``list_clips``.
         spec: how sound becomes frames.
         config: as :func:`extract_features` will have it.
-        part: number of this partition, from 0.
+        part: number of this partition, from 1.
         parts: how many there are.
         progress: told how many clips are done, with seconds of sound a second.
 
     Raises:
         UserError: a file that is no longer what the catalog says.
     """
-    assert 0 <= part < parts
+    assert 1 <= part <= parts
     key = patches_key(catalog, spec, config)
     if find(store, STEP, key) is not None:
         return Manifest("extract_part", key, digest([]), {}, {"part": part, "parts": parts, "clips": 0}, reused=True)

@@ -37,7 +37,7 @@ class Plan:
     def share(self, part: int, parts: int) -> Planned:
         """The new parts that are made by one partition of several: neighbours, about as many for each."""
         names = list(self.new)
-        begin, end = (len(names) * number // parts for number in (part, part + 1))
+        begin, end = (len(names) * number // parts for number in (part - 1, part))
         return {name: self.new[name] for name in names[begin:end]}
 
 

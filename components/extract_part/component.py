@@ -1,0 +1,33 @@
+"""Log-mel frames of a share of the clips, each decoded once."""
+
+from kfp import dsl
+
+from earmark.components.images import STEPS_IMAGE
+
+
+@dsl.component(base_image=STEPS_IMAGE, install_kfp_package=False)
+def extract_part(
+    catalog: dsl.Input[dsl.Artifact],
+    experiment: str,
+    part: str,
+    run: str,
+    extracted: dsl.Output[dsl.Artifact],
+) -> None:
+    """Decode a partition's share of the clips that have no frames yet, store their frames and their facts.
+
+    Args:
+        catalog: what each clip claims to be.
+        experiment: the experiment as JSON.
+        part: this partition and how many there are: ``1/3``.
+        run: the run's id.
+        extracted: the shards of this share.
+    """
+    from earmark.components.adapter import step
+
+    number, _, parts = part.partition("/")
+    with step(f"extract_part/{number}", run) as s:
+        from earmark.features import extract_part
+
+        config, clips = s.config(experiment), s.read(catalog)
+        made = extract_part(s.store, clips, config.features, config.data, int(number), int(parts), s.progress)
+        s.write(extracted, made)
