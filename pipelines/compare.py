@@ -2,14 +2,11 @@
 
 from typing import List  # noqa: UP035  (KFP reads the annotation and knows typing.List)
 
-from kfp import dsl
-
 from earmark.pipelines.steps import compare_and_register, find_patches
 
 
-@dsl.pipeline(name="compare", description="Networks compared on one dataset, from clips to a registered model")
 def compare(data: str, experiment: str, variants: List[str], model: str, run: str) -> None:  # noqa: UP006
-    """Clips to report and registered model.
+    """Networks compared on one dataset, from clips to a registered model.
 
     Args:
         data: folder of the clips.

@@ -10,9 +10,8 @@ from earmark.pipelines.placement import place
 from earmark.pipelines.steps import find_patches, train_and_score
 
 
-@dsl.pipeline(name="crossval", description="Networks over folds and seeds, from clips to pooled scores")
 def crossval(data: str, experiment: str, variants: List[str], run: str) -> None:  # noqa: UP006
-    """Clips to pooled scores and their report; nothing is registered.
+    """Networks over folds and seeds, from clips to pooled scores.
 
     Args:
         data: folder of the clips.

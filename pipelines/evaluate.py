@@ -1,16 +1,13 @@
 """A model that is there, on labelled sound that it was not made of: clips to scores and their report."""
 
-from kfp import dsl
-
 from earmark.components.assemble_dataset import assemble_dataset
 from earmark.components.evaluate_package import evaluate_package
 from earmark.pipelines.placement import place
 from earmark.pipelines.steps import find_patches
 
 
-@dsl.pipeline(name="evaluate", description="A registered model on any labelled sound, from clips to a report")
 def evaluate(data: str, experiment: str, model: str, include_trained: bool, run: str) -> None:
-    """Clips to scores; nothing is trained or registered.
+    """A registered model on any labelled sound, from clips to a report.
 
     Args:
         data: folder of the clips.

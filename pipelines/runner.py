@@ -19,19 +19,14 @@ def main() -> int:
     warnings.filterwarnings("ignore", module=r"kfp\.")
     from kfp import local
 
-    from earmark.pipelines.compare import compare
-    from earmark.pipelines.crossval import crossval
-    from earmark.pipelines.embed import embed
-    from earmark.pipelines.evaluate import evaluate
-    from earmark.pipelines.retrain import retrain
+    from earmark.pipelines.graphs import build
 
-    pipelines = {"compare": compare, "crossval": crossval, "embed": embed, "evaluate": evaluate, "retrain": retrain}
     artifacts = Path(request["artifacts"])
     shutil.rmtree(artifacts, ignore_errors=True)
     local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(artifacts), raise_on_error=True)
     logging.captureWarnings(True)
     try:
-        pipelines[request["pipeline"]](**request["arguments"])
+        build(request["pipeline"])(**request["arguments"])
     except RuntimeError as error:
         print(f"{type(error).__name__}: {error}", flush=True)
         return 1
