@@ -1,4 +1,4 @@
-"""Checks of this machine: versions that go together, the work folder, room, GPUs."""
+"""Checks of this machine: the work folder, room, GPUs."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
+from earmark.checking.lines import Line, one_line
+from earmark.checking.room import disk_line, why_not_writable
 from earmark.environment import whole_number
 from earmark.errors import UserError
-from earmark.pipelines.checking import Line, one_line
-from earmark.pipelines.checking_store import disk_line
 from earmark.training.processes import GPUS, PROCESSES, visible_gpus
 
 TORCH_SECONDS = 18.0
@@ -31,52 +29,16 @@ print(json.dumps(found))
 """
 
 
-def check_versions() -> Iterator[Line]:
-    """Lines about what is installed."""
-    python = ".".join(str(part) for part in sys.version_info[:3])
-    yield Line("ok", "versions", f"python {python}, earmark {version('earmark')}")
-    wrong = list(_out_of_range())
-    for name, found, wanted in wrong:
-        hint = f"install {name}{wanted} (pip install --force-reinstall earmark with its constraints.txt)"
-        yield Line("bad", "versions", f"{name} is {found}", hint)
-    if not wrong:
-        shown = ", ".join(f"{name} {version(name)}" for name in ("torch", "torchaudio", "mlflow", "kfp"))
-        yield Line("ok", "versions", shown)
-
-
 def check_machine(work: Path) -> Iterator[Line]:
     """Lines about the work folder, room, and what trains."""
     yield from _check_work(work)
     yield from _check_torch()
 
 
-def _out_of_range() -> Iterator[tuple[str, str, str]]:
-    """Name, version and wanted range of each requirement that is not met."""
-    from packaging.requirements import Requirement
-
-    for text in requires("earmark") or []:
-        wanted = Requirement(text)
-        if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
-            continue
-        try:
-            found = version(wanted.name)
-        except PackageNotFoundError:
-            yield wanted.name, "not installed", str(wanted.specifier)
-            continue
-        # a local version such as 2.14.1+cu130 is of its release
-        if not wanted.specifier.contains(found.partition("+")[0], prereleases=True):
-            yield wanted.name, found, str(wanted.specifier)
-
-
 def _check_work(work: Path) -> Iterator[Line]:
-    there = next(path for path in (work, *work.parents) if path.exists())
-    try:
-        with tempfile.TemporaryFile(dir=there):
-            pass
-    except OSError as error:
-        yield Line(
-            "bad", "machine", f"{there} cannot be written ({error.strerror})", "choose another place with --work"
-        )
+    reason = why_not_writable(work)
+    if reason:
+        yield Line("bad", "machine", f"{work} cannot be written ({reason})", "choose another place with --work")
         return
     yield Line("ok", "machine", f"{work} can be written")
     yield disk_line("machine", work)

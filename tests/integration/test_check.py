@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from earmark.pipelines.checking import exit_code, run_checks
-from earmark.pipelines.checking_mlflow import check_mlflow
-from earmark.pipelines.checking_store import check_store
+from earmark.checking import exit_code, run_checks
+from earmark.checking.mlflow import check_mlflow
+from earmark.checking.store import check_store
 
 SECRET = "a-secret-nobody-should-read"
 

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from earmark.checking import Line, exit_code, run_checks, written
+from earmark.checking.mlflow import check_mlflow, judge
+from earmark.checking.reach import Answer, clock_line, skew
+from earmark.checking.store import check_store
+from earmark.checking.versions import check_versions
 from earmark.errors import EarmarkError, UserError
-from earmark.pipelines.checking import Line, exit_code, run_checks, written
-from earmark.pipelines.checking_http import Answer, clock_line, skew
-from earmark.pipelines.checking_machine import check_versions, judge_gpus
-from earmark.pipelines.checking_mlflow import check_mlflow, judge
-from earmark.pipelines.checking_store import check_store
+from earmark.pipelines.checking_machine import judge_gpus
 
 SEARCH, ARTIFACTS = "/api/2.0/mlflow/experiments/search", "/api/2.0/mlflow-artifacts/artifacts"
 LINES = st.builds(Line, st.sampled_from(["ok", "note", "bad"]), st.just("x"), st.just("y"), mendable=st.booleans())

@@ -10,9 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from earmark.pipelines.checking import Line, one_line
-from earmark.pipelines.checking_http import TIMEOUT_SECONDS, away, clock_line, reach
-from earmark.pipelines.checking_store import disk_line
+from earmark.checking.lines import Line, one_line
+from earmark.checking.reach import TIMEOUT_SECONDS, away, clock_line, reach
+from earmark.checking.room import disk_line, why_not_writable
 from earmark.tracking.connection import QUIET, sqlite_file, tracking_uri
 
 PART = "mlflow"
@@ -33,14 +33,14 @@ def check_mlflow() -> Iterator[Line]:
 
 
 def _check_file(file: Path) -> Iterator[Line]:
-    folder = next(path for path in file.parents if path.exists())
     if not file.exists():
-        if os.access(folder, os.W_OK):
-            yield Line("ok", PART, f"{file} is made by the first run")
-        else:
-            yield Line(
-                "bad", PART, f"{folder} cannot be written", "give it to this user, or choose another with --work"
-            )
+        reason = why_not_writable(file.parent)
+        hint = "give it to this user, or choose another with --work"
+        yield (
+            Line("bad", PART, f"{file.parent} cannot be written ({reason})", hint)
+            if reason
+            else Line("ok", PART, f"{file} is made by the first run")
+        )
         return
     try:
         # A lock taken and given back: what a write needs, without one.

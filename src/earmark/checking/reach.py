@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
-from earmark.pipelines.checking import Line, one_line
+from earmark.checking.lines import Line, one_line
 
 TIMEOUT_SECONDS = 5.0
 SKEW_SECONDS, FATAL_SKEW_SECONDS = 60.0, 900.0

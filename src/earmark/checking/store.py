@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 
+from earmark.checking.lines import Line, one_line
+from earmark.checking.reach import away, clock_line, reach
+from earmark.checking.room import disk_line, why_not_writable
 from earmark.errors import EarmarkError, UserError
-from earmark.pipelines.checking import Line, one_line
-from earmark.pipelines.checking_http import away, clock_line, reach
 from earmark.store import Directory, Store, open_store
 from earmark.store.access import Endpoint
 from earmark.store.cache import cache_folder
@@ -20,13 +18,11 @@ PART = "store"
 DEADLINE_SECONDS = 5.0
 # Every identity may write below it, however few rights it has.
 PROBES = "runs"
-LOW_DISK_BYTES, NO_DISK_BYTES = 10 * 2**30, 2**30
 
 
 def check_store() -> Iterator[Line]:
     """Lines about the store that ``EARMARK_STORE`` names."""
-    # What a step waits for patiently is told here at once.
-    os.environ["EARMARK_S3_DEADLINE"] = str(DEADLINE_SECONDS)
+    hurry()
     store = open_store()
     if isinstance(store, Directory):
         yield from _check_directory(store)
@@ -40,6 +36,11 @@ def check_store() -> Iterator[Line]:
     yield clock_line(PART, answer)
     yield from try_rights(store)
     yield disk_line(PART, cache_folder())
+
+
+def hurry() -> None:
+    """What a step waits for patiently is told at once, in this process."""
+    os.environ["EARMARK_S3_DEADLINE"] = str(DEADLINE_SECONDS)
 
 
 def try_rights(store: Store) -> Iterator[Line]:
@@ -89,29 +90,13 @@ def _readable(store: Store, key: str, data: bytes) -> Line:
 
 
 def _check_directory(store: Directory) -> Iterator[Line]:
-    folders = (store.root / PROBES, store.root, *store.root.parents)
-    absent = [folder for folder in folders if not folder.exists()]
-    try:
-        yield from try_rights(store)
-    except OSError as error:
+    reason = why_not_writable(store.root)
+    if reason:
         hint = "give its folder to this user, or choose another with --work or EARMARK_STORE"
-        yield Line("bad", PART, f"{store.root} cannot be written ({error.strerror})", hint)
+        yield Line("bad", PART, f"cannot write {store.root} ({reason})", hint)
         return
-    for folder in absent:  # made for the probe
-        with suppress(OSError):
-            folder.rmdir()
+    if store.root.exists():
+        yield from try_rights(store)
+    else:
+        yield Line("ok", PART, f"{store.root} is made by the first run")
     yield disk_line(PART, store.root)
-
-
-def disk_line(part: str, folder: Path) -> Line:
-    """How much room is left where a folder is, or will be."""
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    free = shutil.disk_usage(there).free
-    what = f"{free / 2**30:.1f} GiB free at {folder}"
-    if free < NO_DISK_BYTES:
-        return Line("bad", part, what, "make room, or choose another place: a run stops when it cannot write")
-    if free < LOW_DISK_BYTES:
-        return Line(
-            "note", part, what, "make room before a long run: an hour of sound is 22 MB, a checkpoint up to 1 GB"
-        )
-    return Line("ok", part, what)
