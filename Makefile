@@ -1,5 +1,6 @@
 # make run    the five networks compared on examples/esc10 (the environment is made on first use)
 # make test   all tests        make lint   style, types, import contracts
+# make secrets  random secrets of manifests/overlays/local, in files that git ignores
 # make bench  timings as ratios to peers in the same run
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 MADE := $(VENV)/made-$(shell cksum < constraints.txt | cut -d' ' -f1)
 DATA ?= examples/esc10
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint secrets bench clean
 
 run: $(MADE)
 	$(BIN)/earmark run compare --data $(DATA) --preset quick
@@ -23,6 +24,9 @@ lint: $(MADE)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+secrets:
+	$(PYTHON) manifests/secrets/generate.py
 
 bench: $(MADE)
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[bench]'
