@@ -6,12 +6,15 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from earmark.checking import check_mlflow, check_store, check_versions, exit_code, run_checks, written
+from earmark.checking.lines import exit_code, run_checks, written
 from earmark.pipelines.terminal import print_json
 
 
 def show_check(work: str, json: bool) -> int:
     """``earmark check``: print what was found, and return the command's exit code."""
+    from earmark.checking.mlflow import check_mlflow
+    from earmark.checking.store import check_store
+    from earmark.checking.versions import check_versions
     from earmark.pipelines.checking_machine import check_machine
     from earmark.pipelines.local import Place
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from earmark.checking.lines import one_line
 from earmark.errors import EarmarkError, UserError
-from earmark.pipelines.checking import one_line
 from earmark.store.access import key_from_environment
 
 if TYPE_CHECKING:

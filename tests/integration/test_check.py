@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from earmark.checking import exit_code, run_checks
+from earmark.checking.lines import exit_code, run_checks
 from earmark.checking.mlflow import check_mlflow
 from earmark.checking.store import check_store
 

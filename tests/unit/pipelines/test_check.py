@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earmark.checking import Line, exit_code, run_checks, written
+from earmark.checking.lines import Line, exit_code, run_checks, written
 from earmark.checking.mlflow import check_mlflow, judge
 from earmark.checking.reach import Answer, clock_line, skew
 from earmark.checking.store import check_store
