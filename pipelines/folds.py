@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from earmark.architectures import compare_request
 from earmark.catalog import read_folds
 from earmark.config import Experiment, Variant, merge
 from earmark.errors import UserError, unknown_name
-from earmark.pipelines.settings import compare_request
 
 MOST_SEEDS = 100
 

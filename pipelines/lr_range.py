@@ -8,9 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from earmark.architectures import compare_request
 from earmark.config import merge
 from earmark.pipelines.local import open_place
-from earmark.pipelines.settings import compare_request
 from earmark.pipelines.terminal import print_json, print_table
 from earmark.progress import Progress
 from earmark.store import open_store

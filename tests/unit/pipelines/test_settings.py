@@ -3,7 +3,7 @@
 import pytest
 
 from earmark.errors import UserError
-from earmark.pipelines.settings import assignment, compare_request, read_yaml
+from earmark.pipelines.settings import assignment, read_yaml
 
 
 @pytest.mark.parametrize(
@@ -49,33 +49,3 @@ def test_what_is_not_a_config_is_refused(tmp_path, text, message):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=r"none\.yaml: No such file"):
         read_yaml(tmp_path / "none.yaml")
-
-
-def test_an_option_goes_to_the_networks_that_have_it():
-    experiment = compare_request("quick", {"architecture": {"options": {"stem": "pool_first", "depth": 2}}}, [])
-    options = {v.name: experiment.variant(v.name).architecture.options for v in experiment.variants}
-    assert options == {
-        "fully_connected": {"depth": 2},
-        "alexnet": {},
-        "vgg": {},
-        "inception_v3": {"stem": "pool_first"},
-        "resnet50": {},
-    }
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"stemm": "text"}, "'stemm'; did you mean 'stem'"),
-        ({"stem": "pool"}, "stem of inception_v3"),
-        ({"depth": 0}, "depth of fully_connected"),
-    ],
-)
-def test_a_wrong_option_is_refused_before_anything_runs(options, message):
-    with pytest.raises(UserError, match=message):
-        compare_request("quick", {"architecture": {"options": options}}, [])
-
-
-def test_an_option_of_a_network_that_is_left_out_is_refused():
-    with pytest.raises(UserError, match="'stem'"):
-        compare_request("quick", {"architecture": {"options": {"stem": "text"}}}, ["vgg", "fully_connected"])
