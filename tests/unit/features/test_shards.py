@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +39,23 @@ def test_an_hour_of_sound_in_clips_of_ten_seconds_is_one_shard():
     groups = list(group_clips(clips, FeatureSpec()))
     assert [len(group) for group in groups] == [500, 500]
     assert part_name(groups[0]) != part_name(groups[1])
+
+
+@given(st.lists(CLIPS, max_size=40), st.integers(2, 8))
+def test_groups_for_partitions_end_between_files_unless_they_are_full(clips, partitions):
+    spec = FeatureSpec()
+    groups = list(group_clips(clips, spec, partitions))
+    assert sorted(c.clip_key for group in groups for c in group) == sorted(c.clip_key for c in clips)
+    share = sum(c.stored_bytes(spec) for c in clips) / partitions
+    for group, after in pairwise(groups):
+        size = sum(c.stored_bytes(spec) for c in group)
+        assert size >= shards.SHARD_BYTES or (size >= share * 0.999 and group[-1].sha256 != after[0].sha256)
+    assert [c.sha256 for group in groups for c in group] == sorted(c.sha256 for c in clips)
+
+
+def test_a_few_clips_are_a_group_for_each_partition():
+    clips = [Wanted(f"{i:04}", "x", f"{i:04}", None, None, 5.0) for i in range(48)]
+    assert [len(group) for group in group_clips(clips, FeatureSpec(), 3)] == [16, 16, 16]
 
 
 def test_a_part_is_there_whole_or_not_at_all(tmp_path):
