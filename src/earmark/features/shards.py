@@ -70,7 +70,7 @@ def group_clips(clips: Iterable[Wanted], spec: FeatureSpec, partitions: int = 1)
     Segments of one file stay neighbours, to be decoded once; only ``SHARD_BYTES`` ends a group between them.
     """
     ordered = sorted(clips, key=lambda c: (c.sha256, c.start_s or 0.0, c.end_s or 0.0))
-    share = sum(clip.stored_bytes(spec) for clip in ordered) / partitions
+    share = max(1.0, sum(clip.stored_bytes(spec) for clip in ordered) / partitions)
     group: list[Wanted] = []
     size = 0.0
     for clip in ordered:
