@@ -6,7 +6,7 @@ from kfp import dsl
 
 from earmark.components.assemble_dataset import assemble_dataset
 from earmark.components.pool_models import pool_models
-from earmark.pipelines.placement import place
+from earmark.pipelines.placement import place, side_by_side
 from earmark.pipelines.steps import find_patches, train_and_score
 
 
@@ -21,7 +21,7 @@ def crossval(data: str, experiment: str, variants: List[str], run: str) -> None:
     """
     catalog, patches = find_patches(data, experiment, run)
 
-    with dsl.ParallelFor(variants, parallelism=1) as variant:
+    with dsl.ParallelFor(variants, parallelism=side_by_side("train")) as variant:
         assembled = place(
             assemble_dataset(catalog=catalog, patches=patches, experiment=experiment, run=run, variant=variant), "data"
         )

@@ -20,5 +20,5 @@ def embed(data: str, experiment: str, model: str, kind: str, run: str) -> None:
     patches = extract(listed, experiment, run)
     place(
         export_embeddings(catalog=listed.outputs["catalog"], patches=patches, model=model, kind=kind, run=run),
-        "evaluate",
+        "register",
     )

@@ -14,7 +14,7 @@ from earmark.components.extract_features import extract_features
 from earmark.components.extract_part import extract_part
 from earmark.components.register_model import register_model
 from earmark.components.train_model import train_model
-from earmark.pipelines.placement import place
+from earmark.pipelines.placement import place, side_by_side
 
 
 class Found(NamedTuple):
@@ -41,7 +41,7 @@ def extract(listed: dsl.PipelineTask, experiment: Any, run: Any) -> Any:
     """Channel of the patches of the catalog that a step listed: partitions side by side, then joined."""
     catalog, parts = listed.outputs["catalog"], listed.outputs["Output"]
 
-    with dsl.ParallelFor(parts, parallelism=1) as part:
+    with dsl.ParallelFor(parts, parallelism=side_by_side("features")) as part:
         extracted = place(extract_part(catalog=catalog, experiment=experiment, part=part, run=run), "features")
 
     joined = extract_features(
@@ -75,7 +75,7 @@ def compare_and_register(found: Found, experiment: Any, variants: Any, model: An
     assembled = assemble_dataset(catalog=catalog, patches=patches, experiment=experiment, run=run)
     dataset = place(assembled, "data").outputs["dataset"]
 
-    with dsl.ParallelFor(variants, parallelism=1) as variant:
+    with dsl.ParallelFor(variants, parallelism=side_by_side("train")) as variant:
         made = train_and_score(dataset, patches, experiment, variant, run)
 
     # Each use collects anew: the compiler changes a Collected object when it first meets it.
