@@ -102,17 +102,36 @@ def ask_retrain(
         UserError: no champion, an unknown start, or as :func:`ask_compare`.
     """
     from earmark.catalog.root import open_root
-    from earmark.registry import Asked, check_asked, find_champion, plan_retraining
+    from earmark.registry import Asked, find_champion, plan_retraining
 
-    asked = Asked(start=start, preset=preset, architectures=tuple(architectures), patch=dict(patch))
-    check_asked(asked)
+    arguments = retrain_arguments(data, model, start, preset, architectures, patch, force)
     listing = open_root(absolute(data)).digest()
     champion = find_champion(model)
     # Planned again where it runs, by the same function: here it tells errors at once, and what will be trained.
-    experiment = plan_retraining(champion, asked)
-    arguments = {"data": absolute(data), "asked": asked.to_json(), "model": model, "force": force}
+    experiment = plan_retraining(champion, Asked.from_json(arguments["asked"]))
     identity = {"listing": listing, "champion": champion.version}
     return _request("retrain", arguments, experiment, model, identity)
+
+
+def retrain_arguments(
+    data: str,
+    model: str,
+    start: str,
+    preset: str | None,
+    architectures: Sequence[str],
+    patch: Mapping[str, Any],
+    force: bool,
+) -> dict[str, Any]:
+    """What the graph takes, checked as far as that needs no champion: each run follows the one of its day.
+
+    Raises:
+        UserError: an unknown start, or as :func:`ask_compare`.
+    """
+    from earmark.registry import Asked, check_asked
+
+    asked = Asked(start=start, preset=preset, architectures=tuple(architectures), patch=dict(patch))
+    check_asked(asked)
+    return {"data": absolute(data), "asked": asked.to_json(), "model": model, "force": force}
 
 
 def ask_evaluate(model: str, data: str, include_trained: bool) -> Request:

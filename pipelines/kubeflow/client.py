@@ -102,9 +102,8 @@ def pinned_version(kubeflow: Kubeflow, pipeline: str, package: Path) -> tuple[st
     """
     import kfp_server_api as api
 
-    name = f"earmark-{pipeline}"
+    name, version = f"earmark-{pipeline}", version_name(pipeline, package)
     pipelines, uploads = kubeflow.client._pipelines_api, kubeflow.client._upload_api
-    version = f"{name}-{hashlib.sha256(package.read_bytes()).hexdigest()[:12]}"
 
     def find() -> Any:
         found = kubeflow.ask(
@@ -129,6 +128,11 @@ def pinned_version(kubeflow: Kubeflow, pipeline: str, package: Path) -> tuple[st
         lambda: find_version(there.pipeline_id),
     )
     return there.pipeline_id, made.pipeline_version_id
+
+
+def version_name(pipeline: str, package: Path) -> str:
+    """What the version of a graph is called: by the digest of its compiled form."""
+    return f"earmark-{pipeline}-{hashlib.sha256(package.read_bytes()).hexdigest()[:12]}"
 
 
 def named(name: str) -> str:
