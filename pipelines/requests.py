@@ -110,7 +110,7 @@ def ask_retrain(
     # Planned again where it runs, by the same function: here it tells errors at once, and what will be trained.
     experiment = plan_retraining(champion, Asked.from_json(arguments["asked"]))
     identity = {"listing": listing, "champion": champion.version}
-    return _request("retrain", arguments, experiment, model, identity)
+    return _request("retrain", arguments, model, experiment, identity)
 
 
 def retrain_arguments(
