@@ -43,6 +43,11 @@ class Terminal:
         if show is not None:
             show(event["step"], event)
 
+    def clear(self, step: str) -> None:
+        """Take a step's bar away, whatever became of it."""
+        if step in self._tasks:
+            self._bars.remove_task(self._tasks.pop(step))
+
     def close(self) -> None:
         """Take the bars away."""
         self._bars.stop()
@@ -63,8 +68,7 @@ class Terminal:
         self.console.print(f"  {step}: {event['message']}", markup=False)
 
     def _done(self, step: str, event: Mapping[str, Any]) -> None:
-        if step in self._tasks:
-            self._bars.remove_task(self._tasks.pop(step))
+        self.clear(step)
         self.done.append(step)
         if event.get("failed"):
             self.console.print(f"[red]✗[/] {step} failed: {event['failed']}", markup=True)
