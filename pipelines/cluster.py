@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from earmark import __version__
 from earmark.errors import unknown_name
@@ -162,11 +171,13 @@ class Profile(Part):
     pods: Annotated[int, Field(ge=1, le=64)] = 1
     """How many work side by side: parts of ``features``, networks of ``train``."""
 
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if self.shm is not None and size_bytes(self.shm) >= size_bytes(self.memory):
-            raise ValueError(f"shm ({self.shm}) counts in memory ({self.memory}): make memory larger than it")
-        return self
+    @field_validator("shm")
+    @classmethod
+    def _fits(cls, shm: str | None, given: ValidationInfo) -> str | None:
+        memory = given.data.get("memory")
+        if shm is not None and memory is not None and size_bytes(shm) >= size_bytes(memory):
+            raise ValueError(f"{shm} counts in memory, which is {memory}: make memory larger than it")
+        return shm
 
 
 S3_KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
