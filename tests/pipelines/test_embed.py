@@ -60,19 +60,29 @@ def test_bad_files_are_named_and_the_others_embedded(compared, clips, tmp_path):
     assert json.loads((tmp_path / "out" / "embeddings.json").read_text())["clips"] == 1
 
 
-def test_the_graph_embeds_sounds_without_labels(compared, three_labels):
-    place, data = Place(compared[0]), three_labels / "audio"
+def test_the_graph_embeds_sounds_without_labels_extracted_in_three_partitions(compared, examples, tmp_path):
+    for path in sorted((examples / "audio").glob("*.ogg"))[:48]:
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    place, data = Place(compared[0]), tmp_path
     base = make_config("quick")
     experiment = Experiment(base=base, variants=(Variant(name="embed"),)).to_json()
     arguments = {"data": str(data), "experiment": experiment, "model": "earmark", "kind": "raw", "run": "embed-1"}
     request = {"pipeline": "embed", "arguments": arguments, "artifacts": str(place.work / "runs" / "embed-1")}
     command = [sys.executable, "-m", "earmark.pipelines.runner"]
     own = {"EARMARK_STORE": str(place.work / "store"), "MLFLOW_TRACKING_URI": f"sqlite:///{place.work / 'mlflow.db'}"}
-    told = environment(EARMARK_WORK=str(place.work), EARMARK_PROGRESS="json", **own)
+    told = environment(EARMARK_WORK=str(place.work), EARMARK_PROGRESS="json", EARMARK_FEATURE_PODS="3", **own)
     done = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, env=told, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
     store = open_store(compared[0] / "store")
     manifest = Manifest.from_json(store.get("runs/embed-1/export_embeddings.json"))
     table = read_table(manifest.files["clips.parquet"].read(store))
-    assert table.num_rows == manifest.facts["clips"] == 36
+    assert table.num_rows == manifest.facts["clips"] == 48
     assert np.isfinite(np.array(table["embedding"].to_pylist())).all()
+
+    names = [f"runs/embed-1/{name}.json" for name in ("extract_part/1", "extract_part/2", "extract_part/3")]
+    made = [Manifest.from_json(store.get(name)) for name in names]
+    patches = Manifest.from_json(store.get("runs/embed-1/extract_features.json"))
+    assert all(part.facts["clips"] > 0 for part in made)
+    assert sum(part.facts["clips"] for part in made) == patches.facts["extracted"]
+    shards = {ref.object for part in made for ref in part.files.values()}
+    assert shards <= {ref.object for ref in patches.files.values()}
