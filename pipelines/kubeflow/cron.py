@@ -68,8 +68,8 @@ class Cron:
 def parse_cron(text: str) -> Cron:
     """Five fields (minute, hour, day of month, month, day of week) or six (second first).
 
-    A field is ``*`` or ``?`` (any), numbers or names, ranges ``1-5``, steps ``*/15`` or ``5-50/15``, or several of these
-    with commas. Sunday is 0 or 7.
+    A field is ``*`` or ``?`` (any), a number or name, a range ``1-5``, a step ``*/15`` or ``5-50/15``, or several of
+    these with commas. Sunday is 0 or 7.
 
     Raises:
         UserError: a field that cannot be, or a time that never comes; says which and what to write.
@@ -77,8 +77,8 @@ def parse_cron(text: str) -> Cron:
     fields = text.lower().split()
     if len(fields) not in (5, 6):
         raise UserError(
-            f"cron {text!r} has {len(fields)} fields: write five (minute, hour, day of month, month, day of week), as in "
-            "'0 3 * * mon', or six with the second first"
+            f"cron {text!r} is no five or six fields: write minute, hour, day of month, month and day of week, as in "
+            "'0 3 * * mon', with the second before them or not"
         )
     if len(fields) == 5:
         fields = ["0", *fields]

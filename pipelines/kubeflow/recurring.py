@@ -1,0 +1,188 @@
+"""Recurring runs as Kubeflow's API keeps them: found, made, switched, deleted. It has no call that changes one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from earmark.errors import UserError
+from earmark.pipelines.kubeflow.client import Kubeflow, named
+
+ABOUT = "Made by `earmark schedule apply` from a file; what is changed here is undone by the next apply. (schedule: {})"
+OURS = re.compile(r"\(schedule: ([a-z0-9-]+)\)$")
+"""Marks what Earmark made, and tells its schedule: several may have one display name, and anybody may give it."""
+PAGE = 100
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What makes a recurring run what it is, in words that a person can compare.
+
+    Attributes:
+        graph: name of the pinned version, which has the digest of the graph.
+        cron: six fields.
+        arguments: parameters of the graph.
+        max_concurrency: runs at once.
+        catchup: whether missed firings are made up for.
+        experiment: name of the experiment.
+        service_account: whom its pods run as.
+    """
+
+    graph: str
+    cron: str
+    arguments: Mapping[str, Any]
+    max_concurrency: int
+    catchup: bool
+    experiment: str
+    service_account: str
+
+
+@dataclass(frozen=True)
+class Recurring:
+    """A recurring run there is.
+
+    Attributes:
+        id: Kubeflow's.
+        title: its display name.
+        schedule: name of the schedule that it was made for, None for those of others.
+        facts: what it is.
+        paused: whether it only waits.
+        created: when it was made.
+    """
+
+    id: str
+    title: str
+    schedule: str | None
+    facts: Facts
+    paused: bool
+    created: datetime
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """Where a recurring run is made: ids of the graph's version and of the experiment."""
+
+    pipeline: str
+    version: str
+    experiment: str
+
+
+def list_recurring(kubeflow: Kubeflow) -> list[Recurring]:
+    """Every recurring run there is, the oldest first."""
+    ask = kubeflow.client._recurring_run_api.recurring_run_service_list_recurring_runs
+    found: list[Any] = []
+    token = ""
+    while True:
+        page = kubeflow.ask(ask, page_token=token, page_size=PAGE, **_owned(kubeflow))
+        found += page.recurring_runs or []
+        token = page.next_page_token or ""
+        if not token:
+            break
+    experiments = _experiments(kubeflow)
+    versions: dict[str, str] = {}
+    return sorted((_read(kubeflow, run, experiments, versions) for run in found), key=lambda run: run.created)
+
+
+def make_recurring(kubeflow: Kubeflow, schedule: str, facts: Facts, pinned: Pinned) -> str:
+    """A new recurring run that does not fire yet; its id."""
+    import kfp_server_api as api
+
+    body = api.V2beta1RecurringRun(
+        display_name=schedule,
+        description=ABOUT.format(schedule),
+        experiment_id=pinned.experiment,
+        mode=api.RecurringRunMode.DISABLE,
+        pipeline_version_reference=api.V2beta1PipelineVersionReference(
+            pipeline_id=pinned.pipeline, pipeline_version_id=pinned.version
+        ),
+        runtime_config=api.V2beta1RuntimeConfig(parameters=dict(facts.arguments)),
+        trigger=api.V2beta1Trigger(cron_schedule=api.V2beta1CronSchedule(cron=facts.cron)),
+        max_concurrency=str(facts.max_concurrency),
+        no_catchup=not facts.catchup,
+        service_account=facts.service_account,
+    )
+    ask = kubeflow.client._recurring_run_api.recurring_run_service_create_recurring_run
+    return str(kubeflow.ask(ask, recurring_run=body).recurring_run_id)
+
+
+def switch_recurring(kubeflow: Kubeflow, id: str, *, on: bool) -> None:
+    """Let it fire, or not."""
+    service = kubeflow.client._recurring_run_api
+    call = (
+        service.recurring_run_service_enable_recurring_run
+        if on
+        else service.recurring_run_service_disable_recurring_run
+    )
+    kubeflow.ask(call, recurring_run_id=id)
+
+
+def delete_recurring(kubeflow: Kubeflow, id: str) -> None:
+    """Delete it; runs that it started go on."""
+    kubeflow.ask(kubeflow.client._recurring_run_api.recurring_run_service_delete_recurring_run, recurring_run_id=id)
+
+
+def experiment_id(kubeflow: Kubeflow, name: str) -> str:
+    """Id of the experiment, which is made where there is none."""
+    import kfp_server_api as api
+
+    service = kubeflow.client._experiment_api
+    found = kubeflow.ask(
+        service.experiment_service_list_experiments, filter=named(name), **_owned(kubeflow)
+    ).experiments
+    if not found:
+        body = api.V2beta1Experiment(display_name=name, namespace=kubeflow.owner)
+        found = [kubeflow.ask(service.experiment_service_create_experiment, experiment=body)]
+    return str(found[0].experiment_id)
+
+
+def _owned(kubeflow: Kubeflow) -> dict[str, str]:
+    return {"namespace": kubeflow.owner} if kubeflow.owner else {}
+
+
+def _experiments(kubeflow: Kubeflow) -> dict[str, str]:
+    """Names by id."""
+    ask = kubeflow.client._experiment_api.experiment_service_list_experiments
+    names: dict[str, str] = {}
+    token = ""
+    while True:
+        page = kubeflow.ask(ask, page_token=token, page_size=PAGE, **_owned(kubeflow))
+        names |= {each.experiment_id: each.display_name for each in page.experiments or []}
+        token = page.next_page_token or ""
+        if not token:
+            return names
+
+
+def _read(kubeflow: Kubeflow, run: Any, experiments: Mapping[str, str], versions: dict[str, str]) -> Recurring:
+    ours = OURS.search(run.description or "")
+    cron = run.trigger.cron_schedule if run.trigger else None
+    facts = Facts(
+        graph=_version(kubeflow, run.pipeline_version_reference, versions) if ours else "",
+        cron=cron.cron if cron else "",
+        arguments=(run.runtime_config.parameters if run.runtime_config else None) or {},
+        max_concurrency=int(run.max_concurrency or 1),
+        catchup=not run.no_catchup,
+        experiment=experiments.get(run.experiment_id, ""),
+        service_account=run.service_account or "",
+    )
+    return Recurring(
+        run.recurring_run_id, run.display_name, ours[1] if ours else None, facts, run.mode != "ENABLE", run.created_at
+    )
+
+
+def _version(kubeflow: Kubeflow, reference: Any, known: dict[str, str]) -> str:
+    """Name of a pinned version; "" where it is no longer there, which no graph is called."""
+    if reference is None or not reference.pipeline_version_id:
+        return ""
+    if reference.pipeline_version_id not in known:
+        ask = kubeflow.client._pipelines_api.pipeline_service_get_pipeline_version
+        try:
+            found = kubeflow.ask(
+                ask, pipeline_id=reference.pipeline_id, pipeline_version_id=reference.pipeline_version_id
+            )
+        except UserError:
+            return ""
+        known[reference.pipeline_version_id] = found.display_name
+    return known[reference.pipeline_version_id]
