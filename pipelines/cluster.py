@@ -271,10 +271,7 @@ def read_cluster(path: Path | None = None) -> Cluster:
 
     def origin(place: Place) -> Place:
         """What a stage does not say itself came from ``default``."""
-        return (
-            ("profiles", "default", *place[2:])
-            if place[:1] == ("profiles",) and place[:3] not in marked.lines
-            else place
-        )
+        inherited = place[:1] == ("profiles",) and place[:3] not in marked.lines
+        return ("profiles", "default", *place[2:]) if inherited else place
 
     return validate(Cluster, marked, {} if marked.values is None else marked.values, origin)

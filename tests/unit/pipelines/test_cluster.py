@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from earmark.errors import UserError
-from earmark.pipelines.cluster import STAGES, Cluster, read_cluster, size_bytes
+from earmark.pipelines.cluster import STAGES, Cluster, Profile, read_cluster, size_bytes
 
-EXAMPLES = sorted((Path(__file__).parents[3] / "examples" / "clusters").glob("*.yaml"))
+ROOT = Path(__file__).parents[3]
+EXAMPLES = sorted((ROOT / "examples" / "clusters").glob("*.yaml"))
 
 
 @pytest.fixture
@@ -26,6 +27,15 @@ def test_both_examples_are_read_and_the_one_for_cpus_asks_for_no_gpu():
     gpus = {path.stem: [read_cluster(path).profile(stage).gpus for stage in STAGES] for path in EXAMPLES}
     assert gpus["cpu"] == [0] * len(STAGES)
     assert dict(zip(STAGES, gpus["gpu"], strict=True)) == {stage: 2 * (stage == "train") for stage in STAGES}
+
+
+def test_every_field_is_in_the_documentation_with_its_default():
+    page = (ROOT / "docs" / "cluster-file.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    for name in (*Cluster.model_fields, *Profile.model_fields):
+        [row] = [row for row in rows if f"`{name}" in row.split("|")[1]]
+        default = {**Cluster.model_fields, **Profile.model_fields}[name].default
+        assert not isinstance(default, str | int) or str(default) in row, row
 
 
 def test_without_a_file_the_built_in_cluster_holds(monkeypatch, tmp_path):
