@@ -27,7 +27,7 @@ class Facts:
         arguments: parameters of the graph.
         max_concurrency: runs at once.
         catchup: whether missed firings are made up for.
-        experiment: name of the experiment.
+        kubeflow_experiment: under which its runs are shown.
         service_account: whom its pods run as.
     """
 
@@ -36,7 +36,7 @@ class Facts:
     arguments: Mapping[str, Any]
     max_concurrency: int
     catchup: bool
-    experiment: str
+    kubeflow_experiment: str
     service_account: str
 
 
@@ -164,7 +164,7 @@ def _read(kubeflow: Kubeflow, run: Any, experiments: Mapping[str, str], versions
         arguments=(run.runtime_config.parameters if run.runtime_config else None) or {},
         max_concurrency=int(run.max_concurrency or 1),
         catchup=not run.no_catchup,
-        experiment=experiments.get(run.experiment_id, ""),
+        kubeflow_experiment=experiments.get(run.experiment_id, ""),
         service_account=run.service_account or "",
     )
     return Recurring(

@@ -65,7 +65,9 @@ def apply_schedules(file: Path, cluster_file: Path | None, *, prune: bool, yes: 
 
         def pin(facts: Facts) -> Pinned:
             graph = graphs[facts.graph]
-            return Pinned(*pinned_version(kubeflow, graph, packages[graph]), experiment_id(kubeflow, facts.experiment))
+            return Pinned(
+                *pinned_version(kubeflow, graph, packages[graph]), experiment_id(kubeflow, facts.kubeflow_experiment)
+            )
 
         for change in changes:
             if change.writes:
@@ -90,7 +92,7 @@ def show_schedules(cluster_file: Path | None, json: bool) -> None:
             each["cron"],
             _moment(datetime.fromisoformat(each["next"])) if each["next"] else "–",
             each["graph"],
-            each["experiment"],
+            each["kubeflow_experiment"],
             each["last_run"]["created"] if each["last_run"] else "–",
             each["last_run"]["state"] if each["last_run"] else "–",
         ]
@@ -128,7 +130,7 @@ def _goal(wanted: Wanted, package: Path, cluster: Cluster) -> Goal:
         arguments=wanted.arguments,
         max_concurrency=wanted.max_concurrency,
         catchup=wanted.catchup,
-        experiment=wanted.experiment,
+        kubeflow_experiment=wanted.experiment,
         service_account=cluster.service_account,
     )
     return Goal(wanted.name, facts, wanted.paused)
