@@ -25,8 +25,19 @@ def report(
 
 
 @app.command()
-def runs(work: Work = "work", json: Json = False) -> None:
-    """List the runs of this work folder, the newest first."""
+def runs(
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="The runs on Kubeflow (KFP_ENDPOINT), with state and duration.")
+    ] = False,
+    work: Work = "work",
+    json: Json = False,
+) -> None:
+    """List the runs of this work folder, or of the store that EARMARK_STORE names, the newest first."""
+    if cluster:
+        from earmark.pipelines.kubeflow.control import show_cluster_runs
+
+        show_cluster_runs(json)
+        return
     from earmark.pipelines.commands import show_runs
 
     show_runs(work, json)

@@ -1,0 +1,65 @@
+"""The steps of a run in what Kubeflow tells of its tasks: Argo's nodes, most of them its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
+EPOCH_YEAR = 1970
+"""The API tells times that are not known yet as the beginning of 1970."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One execution of a step."""
+
+    task: str
+    """Kubeflow's id of it."""
+    name: str
+    state: str
+    seconds: float | None
+    """From its start to its end, with its pods' own start; None while it runs."""
+
+
+def step_names(spec: Mapping[str, Any] | None) -> frozenset[str]:
+    """Names of the tasks that are steps, in a run's graph; a task that is a graph of its own is none."""
+    document = (spec or {}).get("pipeline_spec") or spec or {}
+    components = document.get("components", {})
+    graphs = [document.get("root", {}), *components.values()]
+    tasks = [task for graph in graphs for task in graph.get("dag", {}).get("tasks", {}).items()]
+    return frozenset(
+        name for name, task in tasks if "executorLabel" in components.get(task["componentRef"]["name"], {})
+    )
+
+
+def steps_of(run: Any) -> list[Step]:
+    """The steps of a run as the API tells it, the first to start first; one that a loop repeats is there repeatedly."""
+    details = run.run_details.task_details if run.run_details else None
+    names = step_names(run.pipeline_spec)
+    found = [task for task in details or () if task.display_name in names and _known(task.start_time)]
+    return [_step(task) for task in sorted(found, key=lambda task: task.start_time)]
+
+
+def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
+    """A duration, None where either end is not known."""
+    return (end - start).total_seconds() if _known(start) and _known(end) and start and end else None
+
+
+def told(steps: Sequence[Step]) -> str:
+    """Where a run is, in a line."""
+    running = [step.name for step in steps if step.state not in ENDED]
+    done = sum(step.state == "SUCCEEDED" for step in steps)
+    return f"{done} done" + (f", now {', '.join(running)}" if running else "")
+
+
+def _step(task: Any) -> Step:
+    state = task.state or "PENDING"
+    seconds = seconds_between(task.start_time, task.end_time) if state in ENDED else None
+    return Step(task.task_id, task.display_name.replace("-", "_"), state, seconds)
+
+
+def _known(time: datetime | None) -> bool:
+    return time is not None and time.year > EPOCH_YEAR
