@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,10 +18,11 @@ from earmark.pipelines.evaluation import print_evaluation
 from earmark.pipelines.local import Place, open_place, run_pipeline
 from earmark.pipelines.requests import Request
 from earmark.pipelines.retraining import print_retraining
-from earmark.pipelines.runs import Run, find_run, list_runs, networks_of, now, record
+from earmark.pipelines.runs import networks_of
 from earmark.pipelines.showing import Show, print_comparison, print_embeddings, print_pooled, report_file
 from earmark.pipelines.terminal import Terminal, counted, print_json, print_table
 from earmark.store import Store, open_store
+from earmark.store.runs import FAILED, RUNNING, STOPPED, SUCCEEDED, Run, end, find_run, list_runs, now, read_run, record
 from earmark.training.processes import visible_gpus
 
 SLOW_WIDTH = 0.75
@@ -62,7 +63,10 @@ def follow_run(
     terminal: Terminal,
     json: bool,
 ) -> None:
-    """Run a pipeline with the run's id among its arguments, recording what becomes of it, then show what came out."""
+    """Run a pipeline with the run's id among its arguments, then show what came out.
+
+    Its last step records how it ended, here and in MLflow; what it was not reached for is recorded here.
+    """
     show = SHOW[run.pipeline]
     record(store, run)
     # SIGTERM ends a run as Ctrl-C does: its children are a session of their own and would go on.
@@ -70,25 +74,30 @@ def follow_run(
     try:
         run_pipeline(place, run.pipeline, run.run, {**arguments, "run": run.run}, terminal)
     except KeyboardInterrupt:
-        record(store, replace(run, finished=now(), state="stopped"))
+        _settle(place, store, run.run, STOPPED, "stopped")
         terminal.console.print("stopped; finished steps and checkpoints are kept: the same command goes on from there")
-        _end_in_mlflow(place, run.run, "KILLED", "stopped")
         raise typer.Exit(130) from None
     except EarmarkError as error:
-        record(store, replace(run, finished=now(), state="failed"))
-        _end_in_mlflow(place, run.run, "FAILED", str(error))
+        _settle(place, store, run.run, FAILED, str(error))
         show(place, store, run.run, json)
         raise
-    record(store, replace(run, finished=now(), state="succeeded"))
+    _settle(place, store, run.run, SUCCEEDED, "")
     if terminal.done and len(terminal.reused) == len(terminal.done):
         terminal.console.print("every step was done already: nothing was computed")
     show(place, store, run.run, json)
 
 
-def _end_in_mlflow(place: Place, run: str, status: Literal["FAILED", "KILLED"], cause: str) -> None:
-    """What still runs of it in MLflow ends: its last step, which would end it, was not reached."""
+def _settle(place: Place, store: Store, run: str, state: str, cause: str) -> None:
+    """Record how a run ended whose last step did not come to it."""
+    recorded = read_run(store, run)
+    if recorded is not None and recorded.state != RUNNING:
+        return
+    end(store, run, state)
+    if state == SUCCEEDED:
+        return
     from earmark.tracking import end_run
 
+    status: Literal["FAILED", "KILLED"] = "KILLED" if state == STOPPED else "FAILED"
     missing = end_run(place.environment()["MLFLOW_TRACKING_URI"], run, status, cause)
     if missing:
         print(f"MLflow still shows run {run} as running: {missing}", file=sys.stderr)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from earmark.pipelines.local import Place
-from earmark.pipelines.runs import result_of
 from earmark.pipelines.showing import report_file
 from earmark.pipelines.terminal import print_json, print_table
 from earmark.store import Store
+from earmark.store.runs import result_of
 
 COLUMNS = ("label", "clips", "AP", "AUC", "d-prime", "recall")
 MOST_ROWS = 40

@@ -6,10 +6,10 @@ from typing import Any
 
 from earmark.pipelines.decision import champion_in, decision_lines, decision_of, gate_in
 from earmark.pipelines.local import Place
-from earmark.pipelines.runs import result_of
 from earmark.pipelines.showing import print_networks
 from earmark.pipelines.terminal import print_json
 from earmark.store import Store
+from earmark.store.runs import result_of
 
 
 def print_retraining(place: Place, store: Store, run: str, json: bool) -> None:

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from earmark.config import digest
-from earmark.store.runs import Run, find_run, list_runs, now, record, result_of
-
-__all__ = ["Run", "find_run", "list_runs", "networks_of", "now", "record", "result_of", "run_id"]
+from earmark.store.runs import Run
 
 
 def networks_of(run: Run) -> str:

@@ -10,9 +10,9 @@ from earmark.errors import UserError
 from earmark.pipelines.decision import champion_in, decision_lines, decision_of, gate_in
 from earmark.pipelines.local import Place
 from earmark.pipelines.pooled import POOLED_COLUMNS, pooled_notes, pooled_rows, pooled_title
-from earmark.pipelines.runs import result_of
 from earmark.pipelines.terminal import COMPARISON_COLUMNS, comparison_rows, counted, print_json, print_table
 from earmark.store import Store
+from earmark.store.runs import result_of
 
 Show = Callable[[Place, Store, str, bool], None]
 """Prints the results of a run, by its id, as far as it got: place for the report, store, run, whether as JSON."""

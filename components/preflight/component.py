@@ -12,11 +12,21 @@ def preflight(pipeline: str, data: str, experiment: str, model: str, run: str) -
     Args:
         pipeline: name of the pipeline.
         data: where the clips are.
-        experiment: the experiment as JSON.
+        experiment: the experiment as JSON, "" where a later step makes it.
         model: name of the registered model, "" where none is registered.
         run: the run's id.
     """
     from earmark.components.adapter import step
 
-    with step("preflight", run):
-        pass
+    with step("preflight", run, counted=False) as s:
+        from earmark.checking.preflight import preflight
+        from earmark.config import Experiment
+        from earmark.store.runs import Run, begin, now, record_new
+
+        preflight(data, s.progress)
+        asked = Experiment.from_json(experiment) if experiment else None
+        variants = tuple(variant.name for variant in asked.variants) if asked else ()
+        preset = asked.base.preset if asked else ""
+        # A run that a schedule started has no record yet.
+        record_new(s.store, Run(s.run, pipeline, data, model, preset, variants, now()))
+        begin(s.store, s.run)

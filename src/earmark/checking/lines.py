@@ -16,7 +16,7 @@ from earmark.errors import EarmarkError, UserError
 LIMIT_SECONDS = 20.0
 """What a check may take before it counts as hanging; they run side by side."""
 MARKS = {"ok": "✓", "note": "!", "bad": "✗"}
-SECRET = re.compile(r"SECRET|PASSWORD|TOKEN")
+SECRET = re.compile(r"SECRET|PASSWORD|TOKEN|WEBHOOK")
 """What the names of environment variables with secrets have in them."""
 USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+@")
 
@@ -45,7 +45,11 @@ def run_checks(checks: Mapping[str, Check], limit: float = LIMIT_SECONDS) -> lis
     """
     until = time.monotonic() + limit
     started = [(part, _start(check)) for part, check in checks.items()]
-    return [_without_secrets(line) for part, found in started for line in _lines(part, found, until, limit)]
+    return [
+        replace(line, what=without_secrets(line.what), remedy=without_secrets(line.remedy))
+        for part, found in started
+        for line in _lines(part, found, until, limit)
+    ]
 
 
 def exit_code(lines: list[Line]) -> int:
@@ -93,17 +97,14 @@ def _lines(part: str, found: queue.SimpleQueue[Line | Exception | None], until: 
 
 
 def one_line(error: BaseException) -> str:
-    """An error's text in a line of at most 300 characters."""
+    """An error's text in a line of at most 400 characters."""
     text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 300 else text[:297] + "..."
+    return text if len(text) <= 400 else text[:397] + "..."
 
 
-def _without_secrets(line: Line) -> Line:
+def without_secrets(text: str) -> str:
+    """A text in which the environment's secrets, and users in addresses, are blotted out."""
     values = [v for name, v in os.environ.items() if SECRET.search(name) and len(v) >= 6 and not name.endswith("_FILE")]
-
-    def blotted(text: str) -> str:
-        for value in sorted(values, key=len, reverse=True):
-            text = text.replace(value, "•••")
-        return USER_IN_URL.sub("•••@", text)
-
-    return replace(line, what=blotted(line.what), remedy=blotted(line.remedy))
+    for value in sorted(values, key=len, reverse=True):
+        text = text.replace(value, "•••")
+    return USER_IN_URL.sub("•••@", text)

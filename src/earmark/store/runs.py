@@ -15,6 +15,8 @@ from earmark.store.base import MissingObject, Store, each
 from earmark.store.manifest import Manifest
 
 RUNNING, SUCCEEDED, FAILED, STOPPED = "running", "succeeded", "failed", "stopped"
+CLOCKS_APART_SECONDS = 60.0
+"""What the clocks of who submits a run and of the store may differ by."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,26 @@ def end(store: Store, run: str, state: str) -> Run | None:
     ended = replace(found, finished=now(), state=state)
     _write_end(store, ended)
     return ended
+
+
+def begin(store: Store, run: str) -> None:
+    """The run's first step is well: what steps wrote before it, at an earlier start, is not of this one."""
+    found, key = read_run(store, run), _begun(run)
+    started = found.started if found else ""
+    # Kubeflow may run a first step again beside steps that are done.
+    if store.head(key) is None or json.loads(store.get(key))["started"] != started:
+        store.put(key, json.dumps({"started": started}).encode())
+
+
+def written_from(store: Store, run: str) -> float:
+    """From when on, by the store's clock, what steps wrote is of the run's present start; seconds since 1970."""
+    found, began = read_run(store, run), store.head(_begun(run))
+    if found is None:
+        return 0.0
+    if began is not None and json.loads(store.get(began.key))["started"] == found.started:
+        return began.modified
+    started = datetime.strptime(found.started, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    return started.timestamp() - CLOCKS_APART_SECONDS
 
 
 def read_run(store: Store, run: str) -> Run | None:
@@ -112,6 +134,10 @@ def _read(store: Store, name: str) -> Run:
 def _write_end(store: Store, run: Run) -> None:
     ended = {"started": run.started, "finished": run.finished, "state": run.state}
     store.put(_ended(run.run), json.dumps(ended).encode())
+
+
+def _begun(run: str) -> str:
+    return f"runs/{run}/begun.json"
 
 
 def _asked(run: str) -> str:
