@@ -88,7 +88,8 @@ def _made(parts: Parts, clips: list[Wanted], partitions: int) -> pa.Table:
     have: dict[str, str] = {}
     there = parts.names()
     for name, table in zip(there, each(parts.store, parts.read, there), strict=True):
-        for clip in table["clip_key"].to_pylist() if table is not None else ():
+        theirs: list[str] = table["clip_key"].to_pylist() if table is not None else []
+        for clip in theirs:
             have.setdefault(clip, name)
     rows = [(clip.clip_key, have[clip.clip_key], False) for clip in clips if clip.clip_key in have]
     for group in group_clips((clip for clip in clips if clip.clip_key not in have), parts.spec, partitions):
