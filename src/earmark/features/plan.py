@@ -7,6 +7,7 @@ the very same parts.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -88,7 +89,7 @@ def _made(parts: Parts, clips: list[Wanted], partitions: int) -> pa.Table:
     have: dict[str, str] = {}
     there = parts.names()
     for name, table in zip(there, each(parts.store, parts.read, there), strict=True):
-        theirs: list[str] = table["clip_key"].to_pylist() if table is not None else []
+        theirs: list[Any] = table["clip_key"].to_pylist() if table is not None else []
         for clip in theirs:
             have.setdefault(clip, name)
     rows = [(clip.clip_key, have[clip.clip_key], False) for clip in clips if clip.clip_key in have]
