@@ -27,8 +27,21 @@ import torch
 import torchaudio
 from threadpoolctl import threadpool_limits
 
-from earmark.features import FeatureSpec, FrameStore, decode, frames_of, log_mel, mel_matrix
+from earmark.catalog import list_clips
+from earmark.config import DataConfig
+from earmark.features import (
+    FeatureSpec,
+    FrameStore,
+    decode,
+    extract_features,
+    extract_part,
+    frames_of,
+    log_mel,
+    mel_matrix,
+)
 from earmark.features.logmel import resample, to_mono
+from earmark.progress import Progress
+from earmark.store import open_store
 
 CLIPS = sorted((Path(__file__).parents[1] / "examples" / "esc10" / "audio").glob("*.ogg"))[::4]
 SPEC = FeatureSpec()
@@ -124,6 +137,24 @@ def scaling(paths: list[Path], rounds: int) -> None:
     print(f"threads: {cores} are {one / all_cores:.2f} times as fast as one ({one / all_cores / cores:.2f} a core)")
 
 
+def partitions(rounds: int) -> None:
+    """Processor time of a folder's extraction in one partition and in four, one after another, and their joining."""
+    config, quiet = DataConfig(), Progress("extract_part", mode="off")
+    times: dict[int, list[float]] = {1: [], 4: []}
+    for _ in range(rounds):
+        for parts, found in times.items():
+            with tempfile.TemporaryDirectory() as folder:
+                store = open_store(folder)
+                catalog = list_clips(store, str(CLIPS[0].parent), quiet)
+                start = time.process_time()
+                for part in range(1, parts + 1):
+                    extract_part(store, catalog, SPEC, config, part, parts, quiet)
+                extract_features(store, catalog, SPEC, config, quiet)
+                found.append(time.process_time() - start)
+    one, four = (statistics.median(found) for found in times.values())
+    print(f"partitions: four take {four:.2f} s of processor time where one takes {one:.2f} s ({four / one - 1:+.1%})")
+
+
 def gathering(shards: int, storage: str, batches: int = 300) -> None:
     rows = 1_200_000 // shards
     draw = np.random.default_rng(0)
@@ -151,6 +182,7 @@ def main(rounds: int = 5) -> None:
             soundfile.write(path, *soundfile.read(source, dtype="int16"))
         show("WAV, 16 bit", round_robin(works, wavs, rounds), seconds)
         scaling(CLIPS, rounds)
+    partitions(rounds)
     sounds = [decode(path.read_bytes()) for path in CLIPS]
     waves = [resample(to_mono(sound.samples_NC), sound.rate) for sound in sounds]
     mel = torchaudio_modules()[1]
