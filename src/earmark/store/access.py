@@ -184,8 +184,8 @@ def explained(error: Exception, endpoint: Endpoint, place: str) -> Exception:
         )
     if code == "AccessDenied":
         return UserError(
-            f"{place}: the key {key_from_environment(KEYS[0])} has no right to this at {endpoint.url}: give its "
-            "identity the right, or use the keys of another"
+            f"{place}: the key {key_from_environment(KEYS[0])} has no right to this at {endpoint.url} (a bucket that "
+            "is not there is refused in the same way): give its identity the right, or use the keys of another"
         )
     if code == "NoSuchBucket":
         return UserError(
