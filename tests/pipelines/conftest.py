@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 EARMARK = Path(sys.executable).with_name("earmark")
+WITHOUT_TORCH = Path(__file__).parents[1] / "support" / "without_torch"
 # Small and short, so that a whole graph takes seconds: what is tested is the chain, not the networks.
 SMALL = ["--preset", "quick", "--architectures", "fully_connected,alexnet", "--steps", "12"]
 SMALL += [f"--set={value}" for value in ("architecture.width=0.1", "train.batch_size=16", "train.precision=fp32")]
@@ -16,9 +17,12 @@ SMALL += ["--set=evaluate.bootstrap_resamples=100"]
 
 
 def environment(**more):
-    """This process's environment without what would lead a run elsewhere."""
+    """This process's environment without what would lead a run elsewhere.
+
+    Steps of the image without torch find none here either.
+    """
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("EARMARK_", "MLFLOW_"))}
-    return {**kept, "COLUMNS": "200", **more}
+    return {**kept, "COLUMNS": "200", "PYTHONPATH": str(WITHOUT_TORCH), **more}
 
 
 def earmark(*arguments, cwd=None, **more):
