@@ -30,6 +30,7 @@ class RecurringApi:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # an answer in one piece: two would wait for each other for 40 ms
 
             def do_GET(self):
                 self.answer("GET")
