@@ -4,6 +4,7 @@ import fcntl
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from earmark.catalog import Dataset, assemble_dataset, build_catalog
 from earmark.config import DataConfig, FeatureSpec, make_config
 from earmark.errors import UserError
-from earmark.features import FrameStore, extract_features, shards
+from earmark.features import FrameStore, extract_features, extract_part, shards
 from earmark.pipelines.upkeep import DAY, rubbish
 from earmark.progress import Progress
 from earmark.store import CorruptObject, find, once, open_store
@@ -97,6 +98,26 @@ def test_a_bucket_gives_the_same_dataset_as_a_folder(made):
     for step in ("catalog", "patches", "dataset"):
         assert getattr(made.bucket, step).digest == getattr(made.disk, step).digest
     assert made.bucket.patches.facts["shards"] > 3
+
+
+def test_two_runs_partitions_side_by_side_make_one_result_in_a_bucket(made, seaweedfs, monkeypatch, tmp_path):
+    be(monkeypatch, seaweedfs, "features", tmp_path)
+    store = open_store(f"s3://earmark/{uuid.uuid4().hex}")
+    catalog = build_catalog(store, made.sounds.uri, CONFIG, QUIET)
+    begin = threading.Barrier(6, timeout=60)
+
+    def partition(part):
+        begin.wait()
+        return extract_part(store, catalog, FeatureSpec(), CONFIG, part, 3, QUIET)
+
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(partition, (1, 2, 3, 1, 2, 3)))
+    assert found[:3] == found[3:]
+    patches = extract_features(store, catalog, FeatureSpec(), CONFIG, QUIET)
+    assert patches.digest == made.disk.patches.digest
+    named = {ref.object for part in found for ref in part.files.values()}
+    assert named == {info.key for info in store.list("features/") if info.key.endswith(".frames")}
+    assert named < {ref.object for ref in patches.files.values()}
 
 
 def test_a_named_csv_in_a_bucket_is_the_data(made, seaweedfs, monkeypatch, tmp_path):
