@@ -1,5 +1,6 @@
 # make run    the five networks compared on examples/esc10 (the environment is made on first use)
 # make test   all tests        make lint   style, types, import contracts
+# make images the three images, with podman, buildah or docker (docs/images.md)
 # make secrets  random secrets of manifests/overlays/local, in files that git ignores
 # make bench  timings as ratios to peers in the same run
 
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 MADE := $(VENV)/made-$(shell cksum < constraints.txt | cut -d' ' -f1)
 DATA ?= examples/esc10
 
-.PHONY: run test lint secrets bench clean
+.PHONY: run test lint images secrets bench clean
 
 run: $(MADE)
 	$(BIN)/earmark run compare --data $(DATA) --preset quick
@@ -27,6 +28,10 @@ lint: $(MADE)
 
 secrets:
 	$(PYTHON) manifests/secrets/generate.py
+
+# The settings of images/build may stand here too: make images REGISTRY=registry.example.org/team
+images:
+	images/build
 
 bench: $(MADE)
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[bench]'

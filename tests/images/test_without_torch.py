@@ -1,4 +1,4 @@
-"""That the stand-in for the steps image's missing torch, which every test of a whole graph runs under, does its work."""
+"""The stand-in for the steps image's missing torch, which whole graphs are tested under, does its work."""
 
 import os
 import subprocess
@@ -25,7 +25,9 @@ def test_every_component_is_of_one_of_the_two_images():
         assert ("base_image=STEPS_IMAGE" in source) != ("base_image=TRAIN_IMAGE" in source), name
 
 
-@pytest.mark.parametrize(("name", "found"), [("build_catalog", False), ("compare_models", False), ("train_model", True)])
+@pytest.mark.parametrize(
+    ("name", "found"), [("build_catalog", False), ("compare_models", False), ("train_model", True)]
+)
 def test_a_step_of_the_steps_image_finds_no_torch(name, found):
     assert finds_torch("--component_module_path", "any.py", "--function_to_execute", name) is found
 
