@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from earmark.checking.lines import exit_code, run_checks, written
+from earmark.checking.lines import Check, exit_code, run_checks, written
 from earmark.pipelines.terminal import print_json
 
 
@@ -25,6 +26,7 @@ def show_check(work: str, json: bool) -> int:
         "mlflow": check_mlflow,
         "versions": check_versions,
         "machine": lambda: check_machine(place.work),
+        **_kubeflow(),
     }
     lines = run_checks(checks)
     if json:
@@ -32,3 +34,13 @@ def show_check(work: str, json: bool) -> int:
     else:
         print("\n".join(written(line) for line in lines))
     return exit_code(lines)
+
+
+def _kubeflow() -> Mapping[str, Check]:
+    """The check of the cluster, where one is named."""
+    if not os.environ.get("KFP_ENDPOINT", "").strip():
+        return {}
+    from earmark.pipelines.checking_kubeflow import check_back_end
+    from earmark.pipelines.cluster import read_cluster
+
+    return {"kubeflow": lambda: check_back_end(read_cluster())}
