@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -123,8 +123,14 @@ def run_pipeline(place: Place, pipeline: str, run: str, arguments: Mapping[str, 
             watcher.close()
     if code != 0:
         if errors:
-            raise StepError(f"{errors[-1]['step']}: {errors[-1]['message']}", int(errors[-1]["exit_code"]))
+            cause = cause_of(errors)
+            raise StepError(f"{cause['step']}: {cause['message']}", int(cause["exit_code"]))
         raise StepError(f"{pipeline} ended with code {code}; the log {place.log(run)} tells more", 1)
+
+
+def cause_of(errors: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The error that ended a run: the last one told; finish_run's, which runs all the same, only if there is no other."""
+    return next((error for error in reversed(errors) if error["step"] != "finish_run"), errors[-1])
 
 
 def _relay(stream: IO[str], log: IO[str], watcher: Watcher, errors: list[Mapping[str, Any]]) -> None:
