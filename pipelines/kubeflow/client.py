@@ -130,6 +130,19 @@ def pinned_version(kubeflow: Kubeflow, pipeline: str, package: Path) -> tuple[st
     return there.pipeline_id, made.pipeline_version_id
 
 
+def experiment_id(kubeflow: Kubeflow, name: str) -> str:
+    """Id of Kubeflow's experiment, which is made if it is not there."""
+    import kfp_server_api as api
+
+    service = kubeflow.client._experiment_api
+    query = {"namespace": kubeflow.owner} if kubeflow.owner else {}
+    found = kubeflow.ask(service.experiment_service_list_experiments, filter=named(name), **query).experiments
+    if not found:
+        wanted = api.V2beta1Experiment(display_name=name, namespace=kubeflow.owner)
+        found = [kubeflow.ask(service.experiment_service_create_experiment, experiment=wanted)]
+    return str(found[0].experiment_id)
+
+
 def version_name(pipeline: str, package: Path) -> str:
     """What the version of a graph is called: by the digest of its compiled form."""
     return f"earmark-{pipeline}-{hashlib.sha256(package.read_bytes()).hexdigest()[:12]}"

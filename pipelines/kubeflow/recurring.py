@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from earmark.errors import UserError
-from earmark.pipelines.kubeflow.client import Kubeflow, named
+from earmark.pipelines.kubeflow.client import Kubeflow
 
 ABOUT = "Made by `earmark schedule apply` from a file; what is changed here is undone by the next apply. (schedule: {})"
 OURS = re.compile(r"\(schedule: ([a-z0-9-]+)\)$")
@@ -122,20 +122,6 @@ def switch_recurring(kubeflow: Kubeflow, id: str, *, on: bool) -> None:
 def delete_recurring(kubeflow: Kubeflow, id: str) -> None:
     """Delete it; runs that it started go on."""
     kubeflow.ask(kubeflow.client._recurring_run_api.recurring_run_service_delete_recurring_run, recurring_run_id=id)
-
-
-def experiment_id(kubeflow: Kubeflow, name: str) -> str:
-    """Id of the experiment, which is made where there is none."""
-    import kfp_server_api as api
-
-    service = kubeflow.client._experiment_api
-    found = kubeflow.ask(
-        service.experiment_service_list_experiments, filter=named(name), **_owned(kubeflow)
-    ).experiments
-    if not found:
-        body = api.V2beta1Experiment(display_name=name, namespace=kubeflow.owner)
-        found = [kubeflow.ask(service.experiment_service_create_experiment, experiment=body)]
-    return str(found[0].experiment_id)
 
 
 def _owned(kubeflow: Kubeflow) -> dict[str, str]:

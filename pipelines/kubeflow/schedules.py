@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,10 +16,11 @@ from earmark.errors import UserError, unknown_name
 from earmark.pipelines.cli import asking
 from earmark.pipelines.cli.app import patch_of
 from earmark.pipelines.kubeflow.cron import Cron, parse_cron
+from earmark.pipelines.kubeflow.submit import check_model, need_registry
 from earmark.pipelines.marked_yaml import Marked, Place, read_marked, validate
-from earmark.pipelines.requests import retrain_arguments
+from earmark.pipelines.requests import Request, retrain_arguments
 
-PIPELINES = {
+PIPELINES: Mapping[str, Callable[..., Request]] = {
     "retrain": asking.retrain,
     "compare": asking.compare,
     "evaluate": asking.evaluate,
@@ -138,9 +139,7 @@ def read_schedules(path: Path) -> tuple[list[Wanted], str | None]:
 
 def _wanted(marked: Marked, number: int, schedule: Schedule) -> Wanted:
     place: Place = ("schedules", str(number), "options")
-    options = validate(
-        options_of(schedule.pipeline), marked, _joined(schedule.options), lambda inner: (*place, *inner)
-    )
+    options = validate(options_of(schedule.pipeline), marked, _joined(schedule.options), lambda inner: (*place, *inner))
     try:
         graph, arguments = _request(marked.path.parent, schedule, dict(options))
     except UserError as error:
@@ -186,7 +185,10 @@ def _request(folder: Path, schedule: Schedule, options: Mapping[str, Any]) -> tu
     if schedule.pipeline != "retrain":
         parameters = inspect.signature(PIPELINES[schedule.pipeline]).parameters
         chosen = {name: given[name.rstrip("_")] for name in parameters if name != "data"}
+        if "model" in chosen and schedule.pipeline != "compare":
+            need_registry()
         request = PIPELINES[schedule.pipeline](data=schedule.data, **chosen)
+        check_model(request)
         return request.pipeline, request.arguments
     # Not as the command asks: each run follows the champion and the data of its own day.
     names = [name.strip() for name in given["architectures"].split(",") if name.strip()]

@@ -16,11 +16,11 @@ import typer
 from earmark.errors import UserError
 from earmark.pipelines.cluster import Cluster, read_cluster
 from earmark.pipelines.graphs import compile_graph
-from earmark.pipelines.kubeflow.client import Kubeflow, connect, pinned_version, version_name
+from earmark.pipelines.kubeflow.client import Kubeflow, connect, experiment_id, pinned_version, version_name
 from earmark.pipelines.kubeflow.cron import Cron, firings, parse_cron
 from earmark.pipelines.kubeflow.kube import Unseen, open_kube
 from earmark.pipelines.kubeflow.reconcile import Change, Goal, Kind, carry_out, compare
-from earmark.pipelines.kubeflow.recurring import Facts, Pinned, Recurring, experiment_id, list_recurring
+from earmark.pipelines.kubeflow.recurring import Facts, Pinned, Recurring, list_recurring
 from earmark.pipelines.kubeflow.schedules import Wanted, read_schedules
 from earmark.pipelines.terminal import counted, print_json, print_table
 

@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from earmark.errors import UserError
 from earmark.pipelines.cluster import Cluster, read_cluster
-from earmark.pipelines.kubeflow.client import Kubeflow, connect, named, pinned_version
+from earmark.pipelines.kubeflow.client import Kubeflow, connect, experiment_id, named, pinned_version
 from earmark.pipelines.kubeflow.ending import end_of
 from earmark.pipelines.kubeflow.preflight import check_cluster
 from earmark.pipelines.kubeflow.steps import ENDED
 from earmark.pipelines.kubeflow.uploading import upload
 from earmark.pipelines.local import open_place
-from earmark.pipelines.runs import Run, now, record
 from earmark.pipelines.terminal import Terminal, print_json
 from earmark.store import Store, open_store
-from earmark.store.runs import read_run
+from earmark.store.runs import Run, now, read_run, record
 
 if TYPE_CHECKING:
     from earmark.pipelines.requests import Request
@@ -62,13 +61,11 @@ def submit(ask: Ask, options: Options, *, by_registry: bool = False) -> None:
     """
     cluster = read_cluster(options.cluster)
     os.environ["EARMARK_STORE"] = cluster.store
-    if by_registry and not os.environ.get("MLFLOW_TRACKING_URI"):
-        raise UserError(
-            "the model is looked up in the cluster's MLflow: set MLFLOW_TRACKING_URI to its address from here"
-        )
+    if by_registry:
+        need_registry()
     terminal = Terminal()
     request = ask()
-    _check_model(request)
+    check_model(request)
     check_cluster(cluster, request.pipeline, terminal, any_node=options.any_node)
     kubeflow, store = connect(cluster), open_store(cluster.store)
     if "://" not in request.data:
@@ -99,7 +96,16 @@ def how_to_look(run: str) -> str:
     )
 
 
-def _check_model(request: Request) -> None:
+def need_registry() -> None:
+    """Refuse to look a model up where no server is named: this machine's own registry is not the cluster's."""
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
+        raise UserError(
+            "the model is looked up in the cluster's MLflow: set MLFLOW_TRACKING_URI to its address from here"
+        )
+
+
+def check_model(request: Request) -> None:
+    """Refuse a model that only this machine has."""
     model = request.arguments.get("model", "")
     if model.startswith("/"):
         raise UserError(f"the cluster cannot read {model}: give a registered model, as in earmark or earmark/3")
@@ -140,7 +146,7 @@ def _start(
         pipeline_id, version_id = pinned_version(kubeflow, request.pipeline, package)
     body = api.V2beta1Run(
         display_name=request.run,
-        experiment_id=_experiment(kubeflow, experiment),
+        experiment_id=experiment_id(kubeflow, experiment),
         pipeline_version_reference=api.V2beta1PipelineVersionReference(
             pipeline_id=pipeline_id, pipeline_version_id=version_id
         ),
@@ -156,16 +162,3 @@ def _start(
 def _recorded(request: Request, kubeflow: str) -> Run:
     what = (request.run, request.pipeline, request.data, request.model, request.preset, request.variants)
     return Run(*what, started=now(), kubeflow=kubeflow)
-
-
-def _experiment(kubeflow: Kubeflow, name: str) -> str:
-    """Id of Kubeflow's experiment, which is made if it is not there."""
-    import kfp_server_api as api
-
-    service = kubeflow.client._experiment_api
-    query = {"namespace": kubeflow.owner} if kubeflow.owner else {}
-    found = kubeflow.ask(service.experiment_service_list_experiments, filter=named(name), **query).experiments
-    if not found:
-        wanted = api.V2beta1Experiment(display_name=name, namespace=kubeflow.owner)
-        found = [kubeflow.ask(service.experiment_service_create_experiment, experiment=wanted)]
-    return str(found[0].experiment_id)

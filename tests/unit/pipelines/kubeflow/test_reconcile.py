@@ -7,9 +7,9 @@ from recurring_api import RecurringApi
 
 from earmark.errors import EarmarkError
 from earmark.pipelines.cluster import Cluster
-from earmark.pipelines.kubeflow.client import connect, pinned_version, version_name
+from earmark.pipelines.kubeflow.client import connect, experiment_id, pinned_version, version_name
 from earmark.pipelines.kubeflow.reconcile import Goal, carry_out, compare
-from earmark.pipelines.kubeflow.recurring import Facts, Pinned, experiment_id, list_recurring
+from earmark.pipelines.kubeflow.recurring import Facts, Pinned, list_recurring
 
 
 @pytest.fixture
