@@ -24,10 +24,17 @@ def plan_retraining(
     from earmark.components.adapter import step
 
     with step("plan_retraining", run) as s:
+        from dataclasses import replace
+
         from earmark.registry import Asked, find_champion, plan_retraining
+        from earmark.store.runs import read_run, record
 
         champion = find_champion(model)
         experiment = plan_retraining(champion, Asked.from_json(asked))
         variants = [variant.name for variant in experiment.variants]
+        recorded = read_run(s.store, s.run)
+        # The record of a run that a schedule started could not say yet what it trains.
+        if recorded is not None and not recorded.variants:
+            record(s.store, replace(recorded, preset=experiment.base.preset, variants=tuple(variants)))
         s.progress.note(f"{', '.join(variants)} after version {champion.version} of {model}")
     return (experiment.to_json(), variants)
