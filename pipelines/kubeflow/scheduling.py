@@ -91,9 +91,9 @@ def show_schedules(cluster_file: Path | None, json: bool) -> None:
             "paused" if each["paused"] else "fires",
             each["cron"],
             _moment(datetime.fromisoformat(each["next"])) if each["next"] else "–",
-            each["graph"],
+            each["graph"].removeprefix("earmark-").rpartition("-")[0],
             each["kubeflow_experiment"],
-            each["last_run"]["created"] if each["last_run"] else "–",
+            _moment(datetime.fromisoformat(each["last_run"]["created"])) if each["last_run"] else "–",
             each["last_run"]["state"] if each["last_run"] else "–",
         ]
         for each in told
@@ -166,6 +166,7 @@ def _agree(yes: bool) -> None:
 
 def _told(run: Recurring, zone: ZoneInfo, last: Any) -> dict[str, Any]:
     coming = next(_firings(run, zone), None)
+    made = last.created_at.astimezone(zone).isoformat() if last else None
     return {
         "name": run.schedule or run.title,
         "ours": run.schedule is not None,
@@ -173,7 +174,7 @@ def _told(run: Recurring, zone: ZoneInfo, last: Any) -> dict[str, Any]:
         "paused": run.paused,
         "next": coming.isoformat() if coming else None,
         "created": run.created.isoformat(),
-        "last_run": {"id": last.run_id, "created": last.created_at.isoformat(), "state": last.state} if last else None,
+        "last_run": {"id": last.run_id, "created": made, "state": last.state} if last else None,
         **vars(run.facts),
     }
 
