@@ -129,7 +129,7 @@ def run_pipeline(place: Place, pipeline: str, run: str, arguments: Mapping[str, 
 
 
 def cause_of(errors: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The error that ended a run: the last one told; finish_run's, which runs all the same, only if there is no other."""
+    """The error that ended a run: the last one told, and finish_run's only if there is no other."""
     return next((error for error in reversed(errors) if error["step"] != "finish_run"), errors[-1])
 
 
