@@ -13,13 +13,13 @@ from earmark.errors import UserError
 from earmark.pipelines.cluster import read_cluster
 from earmark.pipelines.kubeflow.client import Kubeflow, connect
 from earmark.pipelines.kubeflow.ending import end_of
-from earmark.pipelines.kubeflow.steps import ENDED, seconds_between
+from earmark.pipelines.kubeflow.steps import ENDED, seconds_between, state_of
 from earmark.pipelines.kubeflow.submit import how_to_look
 from earmark.pipelines.local import open_place
-from earmark.pipelines.runs import Run, find_run, list_runs, now, record
+from earmark.pipelines.runs import networks_of
 from earmark.pipelines.terminal import Terminal, counted, print_json, print_table
 from earmark.store import Store, open_store
-from earmark.store.runs import STOPPED, end
+from earmark.store.runs import STOPPED, Run, end, find_run, list_runs, now, record
 
 KUBEFLOW_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MOST_RUNS = 100
@@ -30,8 +30,8 @@ def cancel(name: str, cluster_file: Path | None) -> None:
     kubeflow, store = _open(cluster_file)
     run, kubeflow_id = _found(store, name)
     state = _state(kubeflow, kubeflow_id)
-    if state in ENDED:
-        raise UserError(f"run {name} has ended already ({state}): nothing is to be cancelled")
+    if state in ENDED or state == "CANCELING":
+        raise UserError(f"run {name} is {state} already: there is nothing to cancel")
     kubeflow.ask(kubeflow.client._run_api.run_service_terminate_run, kubeflow_id)
     if run is not None:
         end(store, run.run, STOPPED)
@@ -42,6 +42,7 @@ def retry(name: str, cluster_file: Path | None, wait: bool, work: str, json: boo
     """``earmark retry``: have Kubeflow run again what failed in a run that ended."""
     kubeflow, store = _open(cluster_file)
     run, kubeflow_id = _found(store, name)
+    name = run.run if run else name
     state = _state(kubeflow, kubeflow_id)
     if state not in ("FAILED", "CANCELED"):
         hint = f"`earmark report {name}` shows it" if state == "SUCCEEDED" else f"`earmark cancel {name}` ends it"
@@ -69,20 +70,21 @@ def show_cluster_runs(json: bool) -> None:
     if json:
         print_json(found)
         return
-    columns = ("run", "state", "started", "minutes", "network", "data", "kubeflow")
-    rows = [[*(str(row[name]) for name in columns)] for row in found]
-    print_table(counted(len(rows), "run"), columns, rows, left=len(columns), wrapped=("network", "data"))
+    columns = ("run", "state", "started", "minutes", "networks", "kubeflow")
+    rows = [[row[name] for name in columns] for row in found]
+    print_table(counted(len(rows), "run"), columns, rows, left=len(columns), wrapped=("networks",))
 
 
 def _row(run: Any, recorded: Run | None) -> dict[str, str]:
-    going = run.state not in ENDED
+    state = state_of(run)
+    going = state not in ENDED
     seconds = seconds_between(run.created_at, datetime.now(UTC) if going else run.finished_at)
     return {
         "run": recorded.run if recorded else run.display_name,
-        "state": (run.state or "PENDING").lower(),
+        "state": state.lower(),
         "started": run.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "minutes": f"{(seconds or 0) / 60:.1f}",
-        "network": ", ".join(recorded.variants) if recorded else "",
+        "networks": networks_of(recorded) if recorded else "",
         "data": recorded.data if recorded else "",
         "kubeflow": run.run_id,
     }
@@ -106,4 +108,4 @@ def _found(store: Store, name: str) -> tuple[Run | None, str]:
 
 def _state(kubeflow: Kubeflow, run: str) -> str:
     found = kubeflow.ask(kubeflow.client._run_api.run_service_get_run, run)
-    return str(found.state or "PENDING")
+    return state_of(found)

@@ -10,14 +10,12 @@ from earmark.errors import EarmarkError
 from earmark.pipelines.commands import SHOW
 from earmark.pipelines.kubeflow.client import Kubeflow
 from earmark.pipelines.kubeflow.follow import Follower
-from earmark.pipelines.kubeflow.pods import Trouble
-from earmark.pipelines.kubeflow.steps import seconds_between, steps_of
+from earmark.pipelines.kubeflow.steps import seconds_between, state_of, steps_of
 from earmark.pipelines.local import Place, StepError
-from earmark.pipelines.runs import Run
 from earmark.pipelines.terminal import Terminal
 from earmark.store import Store
 from earmark.store.causes import Cause, causes_of
-from earmark.store.runs import FAILED, RUNNING, STOPPED, SUCCEEDED, end, read_run, written_from
+from earmark.store.runs import FAILED, RUNNING, STOPPED, SUCCEEDED, Run, end, read_run, written_from
 
 STATES = {"SUCCEEDED": SUCCEEDED, "FAILED": FAILED, "CANCELED": STOPPED}
 
@@ -40,17 +38,18 @@ def end_of(kubeflow: Kubeflow, store: Store, run: Run, terminal: Terminal, place
         raise typer.Exit(130) from None
     finally:
         terminal.close()
+    state = state_of(ended)
     took = seconds_between(ended.created_at, ended.finished_at)
-    terminal.console.print(f"{ended.state} after {(took or 0) / 60:.1f} min")
-    _record_end(store, run.run, STATES.get(ended.state, FAILED))
-    if ended.state == "SUCCEEDED" and terminal.done and len(terminal.reused) == len(terminal.done):
+    terminal.console.print(f"{state.lower()} after {(took or 0) / 60:.1f} min")
+    _record_end(store, run.run, STATES.get(state, FAILED))
+    if state == "SUCCEEDED" and terminal.done and len(terminal.reused) == len(terminal.done):
         terminal.console.print("every step was done already: nothing was computed")
     SHOW[run.pipeline](place, store, run.run, json)
-    if ended.state == "CANCELED":
+    if state == "CANCELED":
         raise typer.Exit(1)
-    if ended.state != "SUCCEEDED":
+    if state != "SUCCEEDED":
         failed = [step.name for step in steps_of(ended) if step.state == "FAILED"]
-        raise _failure(causes(store, run.run), follower.troubles, failed, run.run)
+        raise _failure(causes(store, run.run), follower, failed, run.run)
 
 
 def causes(store: Store, run: str) -> list[Cause]:
@@ -66,11 +65,14 @@ def _record_end(store: Store, run: str, state: str) -> None:
         end(store, run, state)
 
 
-def _failure(told: Sequence[Cause], seen: Sequence[Trouble], failed: Sequence[str], run: str) -> EarmarkError:
+def _failure(told: Sequence[Cause], follower: Follower, failed: Sequence[str], run: str) -> EarmarkError:
     again = f"`earmark retry {run}` goes on from what is done"
     if told:
         return StepError(f"{told[0].step}: {told[0].cause}", told[0].exit_code)
-    if seen:
-        return StepError(f"{seen[-1]}; {again}", 1)
+    if follower.errors:
+        first = follower.errors[0]
+        return StepError(f"{first['step']}: {first['message']}", first["exit_code"])
+    if follower.troubles:
+        return StepError(f"{follower.troubles[-1]}; {again}", 1)
     which = f"at {', '.join(dict.fromkeys(failed))}" if failed else "(its deadline, or a pod that could not start)"
     return StepError(f"the run failed {which}; its page and the pods' logs tell more; {again}", 1)

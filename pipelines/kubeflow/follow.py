@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from earmark.errors import EarmarkError
@@ -29,6 +30,8 @@ class Follower:
         self.kubeflow, self.run, self.terminal = kubeflow, run, terminal
         self.troubles: list[Trouble] = []
         """What was wrong with pods, in the order that it was seen."""
+        self.errors: list[Mapping[str, Any]] = []
+        """What steps told of their ends: ``step``, ``message``, ``exit_code``."""
         self._kube = self._open()
         self._states: dict[str, str] = {}
         self._readers: dict[str, Reader] = {}
@@ -113,6 +116,7 @@ class Follower:
         reader = self._readers.setdefault(pod, Reader())
         for event in reader.read(kube.log(self.kubeflow.namespace, pod, LOG_LINES)):
             if event["earmark"] == "error":
+                self.errors.append(event)
                 self._say(f"[red]✗[/] {event['step']} failed: {_plain(event['message'])}", markup=True)
             elif event["earmark"] != "started":
                 self._event(event)

@@ -12,7 +12,7 @@ PROGRESS = re.compile(
 )
 DONE = re.compile(r"done seconds=(?P<seconds>[\d.]+) reused=(?P<reused>True|False) failed=(?P<failed>.*)")
 ERROR = re.compile(r"error message=(?P<message>.*) exit_code=(?P<exit_code>\d+)")
-NOISE = re.compile(r"time=\".*level=|[IWEF]\d{4} \d\d:\d\d:\d\d|\s*$")
+NOISE = re.compile(r"time=\S+ level=|[IWEF]\d{4} \d\d:\d\d:\d\d|\s*$")
 """What Kubeflow and Argo write into a step's log."""
 
 

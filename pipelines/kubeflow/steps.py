@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
+GROUP = re.compile(r"root|(exit-handler|for-loop|condition|condition-branches)-\d+")
+"""Tasks that hold others; they and the steps have drivers, and nothing else has."""
 EPOCH_YEAR = 1970
 """The API tells times that are not known yet as the beginning of 1970."""
 
@@ -24,23 +27,20 @@ class Step:
     """From its start to its end, with its pods' own start; None while it runs."""
 
 
-def step_names(spec: Mapping[str, Any] | None) -> frozenset[str]:
-    """Names of the tasks that are steps, in a run's graph; a task that is a graph of its own is none."""
-    document = (spec or {}).get("pipeline_spec") or spec or {}
-    components = document.get("components", {})
-    graphs = [document.get("root", {}), *components.values()]
-    tasks = [task for graph in graphs for task in graph.get("dag", {}).get("tasks", {}).items()]
-    return frozenset(
-        name for name, task in tasks if "executorLabel" in components.get(task["componentRef"]["name"], {})
-    )
-
-
 def steps_of(run: Any) -> list[Step]:
     """The steps of a run as the API tells it, the first to start first; one that a loop repeats is there repeatedly."""
-    details = run.run_details.task_details if run.run_details else None
-    names = step_names(run.pipeline_spec)
-    found = [task for task in details or () if task.display_name in names and _known(task.start_time)]
-    return [_step(task) for task in sorted(found, key=lambda task: task.start_time)]
+    details = (run.run_details.task_details if run.run_details else None) or []
+    driven = {task.display_name.removesuffix("-driver") for task in details if task.display_name.endswith("-driver")}
+    found = [task for task in details if task.display_name in driven and not GROUP.fullmatch(task.display_name)]
+    return [_step(task) for task in sorted(found, key=lambda task: task.start_time) if _known(task.start_time)]
+
+
+def state_of(run: Any) -> str:
+    """A run's state. Kubeflow ends one that was cancelled as FAILED; only its history tells."""
+    states = [status.state for status in run.state_history or ()]
+    if run.state == "FAILED" and states[-2:] == ["CANCELING", "FAILED"]:
+        return "CANCELED"
+    return str(run.state or "PENDING")
 
 
 def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
