@@ -41,7 +41,10 @@ def values(prefix: str = "store") -> tuple[Values, Values]:
     servers = {
         "postgres": {"POSTGRES_PASSWORD": secrets.token_hex(24)},
         "mlflow-database": {"PGPASSWORD": database, "MLFLOW_BACKEND_STORE_URI": uri},
-        "object-store-identities": {"identities.json": identities(keys, prefix)},
+        "object-store-identities": {
+            "identities.json": identities(keys, prefix),  # SeaweedFS's
+            "keys": "".join(f"{name} {access} {secret}\n" for name, (access, secret) in keys.items()),  # MinIO's
+        },
         **{f"earmark-store-{name}": held for name, held in stores.items()},
     }
     return servers, runs

@@ -12,8 +12,7 @@ from pathlib import Path
 STORE, SOUNDS, MODELS = "earmark", "sounds", "mlflow"
 """Buckets: results, clips that people upload, MLflow's artifacts."""
 
-CATALOGS = ("build_catalog", "list_clips", "find_news", "plan_retraining", "assemble_dataset")
-FEATURES = ("extract_part", "extract_features")
+CLIPS = ("build_catalog", "list_clips", "find_news", "extract_features", "assemble_dataset")
 TRAINING = ("train_model", "evaluate_model", "evaluate_package", "report_package")
 REGISTERING = ("compare_models", "pool_models", "gate_model", "register_model", "export_embeddings")
 
@@ -33,7 +32,7 @@ def rights(prefix: str = "store") -> dict[str, list[str]]:
     models = [f"Read:{MODELS}", f"List:{MODELS}"]
     return {
         "admin": ["Admin", "Read", "List", "Tagging", "Write"],
-        "features": [*sounds, *store, *writes("catalog", "features", results=(*CATALOGS, *FEATURES))],
+        "features": [*sounds, *store, *writes("catalog", "features", results=CLIPS)],
         "trainer": [*store, *writes("initial", results=TRAINING)],
         "exporter": [*sounds, *store, *writes(results=REGISTERING)],
         "submitter": [*sounds, f"Write:{SOUNDS}", *store, *writes()],
@@ -64,9 +63,6 @@ def policy(identity: str, prefix: str = "store") -> str:
         "Write": ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
         "Tagging": ["s3:GetObjectTagging", "s3:PutObjectTagging"],
     }
-    if identity == "admin":
-        statements = [{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::*"]}]
-        return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=1)
     resources: dict[str, list[str]] = {}
     for right in rights(prefix)[identity]:
         verb, _, where = right.partition(":")
@@ -78,5 +74,5 @@ def policy(identity: str, prefix: str = "store") -> str:
 
 if __name__ == "__main__":
     place = Path(__file__).resolve().parents[1] / "components" / "object-store-minio" / "policies"
-    for name in rights():
+    for name in rights().keys() - {"admin"}:
         (place / f"{name}.json").write_text(policy(name) + "\n")

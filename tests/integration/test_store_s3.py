@@ -443,36 +443,67 @@ def test_a_server_with_tls_is_trusted_by_the_ca_that_is_given_and_by_no_other(ce
 # Identities with no more rights than they need
 
 
-def test_each_identity_does_its_own_work_and_no_other(bucket, seaweedfs, monkeypatch):
+WRITES = {
+    "features": [
+        *("catalog/c/headers/a.parquet", "features/f/a.parquet", "results/build_catalog/k/done.json"),
+        *("results/list_clips/k/done.json", "results/find_news/k/done.json", "results/assemble_dataset/k/done.json"),
+        "results/extract_features/k/done.json",
+    ],
+    "trainer": [
+        *("initial/i/weights.safetensors", "results/train_model/k/checkpoints/step-1/done.json"),
+        *("results/evaluate_model/k/done.json", "results/evaluate_package/k/done.json"),
+        "results/report_package/k/done.json",
+    ],
+    "exporter": [
+        *("results/compare_models/k/done.json", "results/pool_models/k/done.json", "results/gate_model/k/done.json"),
+        *("results/register_model/k/done.json", "results/export_embeddings/k/done.json"),
+    ],
+    "submitter": [],
+}
+"""What the steps of each identity write, beside records of runs."""
+
+
+@pytest.mark.parametrize("identity", WRITES)
+def test_each_identity_does_its_own_work_and_no_other(identity, bucket, seaweedfs, monkeypatch):
+    told(monkeypatch, seaweedfs)
     sounds = f"{uuid.uuid4().hex}.wav"
     open_store("s3://sounds").put(sounds, b"sound")
     bucket.put("features/f/there.parquet", b"table")
-    writes = {
-        "features": ["features/f/a.parquet", "results/extract_features/k/done.json", "catalog/c/headers/a.parquet"],
-        "trainer": ["results/train_model/k/checkpoints/step-1/done.json", "results/evaluate_model/k/done.json"],
-        "exporter": ["results/export_embeddings/k/done.json"],
-    }
-    for identity, keys in writes.items():
-        told(monkeypatch, seaweedfs, identity)
-        assert bucket.get("features/f/there.parquet") == b"table"
-        assert list(bucket.list("features/"))
-        assert bucket.head(f"results/none/{identity}") is None
-        for key in keys:
-            assert bucket.put_new(key, b"1")
-            bucket.put(key, b"2")
-            bucket.delete(key)
-        bucket.put(keys[0], noise(BIG))
-        for key in {key for other, keys in writes.items() if other != identity for key in keys}:
-            for refused in (bucket.put, bucket.put_new):
-                with pytest.raises(UserError, match=f"{identity}-access has no right to this"):
-                    refused(key, b"1")
-        if identity == "trainer":
-            with pytest.raises(UserError, match=r"s3://sounds/.* trainer-access has no right"):
-                open_store("s3://sounds").get(sounds)
-        else:
-            assert open_store("s3://sounds").get(sounds) == b"sound"
-            with pytest.raises(UserError, match="has no right"):
-                open_store("s3://sounds").put(sounds, b"other")
+    told(monkeypatch, seaweedfs, identity)
+    assert bucket.get("features/f/there.parquet") == b"table"
+    assert list(bucket.list("features/"))
+    assert bucket.head(f"results/none/{identity}") is None
+    own = ["runs/r/run.json", *WRITES[identity]]
+    for key in own:
+        assert bucket.put_new(key, b"1")
+        bucket.put(key, b"2")
+        bucket.delete(key)
+    bucket.put(own[-1], noise(BIG))
+    for key in {key for keys in WRITES.values() for key in keys} - set(own):
+        with pytest.raises(UserError, match=f"{identity}-access has no right to this"):
+            bucket.put(key, b"1")
+    with pytest.raises(UserError, match=f"{identity}-access has no right to this"):
+        bucket.put_new("elsewhere/a", b"1")
+    if identity == "trainer":
+        with pytest.raises(UserError, match=r"s3://sounds/.* trainer-access has no right"):
+            open_store("s3://sounds").get(sounds)
+        return
+    assert open_store("s3://sounds").get(sounds) == b"sound"
+    if identity == "submitter":
+        open_store("s3://sounds").put(f"{sounds}.more", b"uploaded")
+    else:
+        with pytest.raises(UserError, match="has no right"):
+            open_store("s3://sounds").put(sounds, b"other")
+
+
+def test_a_backup_reads_everything_and_changes_nothing(bucket, seaweedfs, monkeypatch):
+    told(monkeypatch, seaweedfs)
+    bucket.put("runs/r/run.json", b"record")
+    told(monkeypatch, seaweedfs, "backup")
+    assert bucket.get("runs/r/run.json") == b"record"
+    for change in (lambda: bucket.put("runs/r/run.json", b"other"), lambda: bucket.delete("runs/r/run.json")):
+        with pytest.raises(UserError, match="backup-access has no right to this"):
+            change()
 
 
 def test_the_keys_of_the_process_are_in_no_message_of_the_sdk(bucket, monkeypatch):

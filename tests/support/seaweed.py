@@ -1,10 +1,10 @@
 """SeaweedFS, an object store with S3's interface: one process on free ports, with folders of its own.
 
 ``seaweedfs``: one server for the session, left running. ``seaweedfs_own``: one that a test may kill and start again.
-Both have the buckets ``sounds``, ``earmark`` and ``mlflow``, and one identity a job with no more rights than it needs.
+Both have the buckets ``sounds``, ``earmark`` and ``mlflow``, and the identities of manifests/secrets, for a
+store at any prefix.
 """
 
-import json
 import os
 import random
 import shutil
@@ -18,29 +18,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from rights import identities, rights
 
 READY_WITHIN_SECONDS = 60
 BUCKETS = ("sounds", "earmark", "mlflow")
 REGION = "us-east-1"
 
-READS_STORE = ["Read:earmark", "List:earmark"]
-READS_SOUNDS = ["Read:sounds", "List:sounds"]
 ADDRESSES = {"ip": "127.0.0.1", "ip.bind": "127.0.0.1"}
-
-
-def _writes(*folders):
-    """Rights to write below these folders of a store, which may lie at any prefix of its bucket."""
-    return [f"Write:earmark/*{folder}/*" for folder in folders]
-
-
-FEATURE_FOLDERS = ("catalog", "features", "runs", "results/build_catalog", "results/extract_features")
-RIGHTS = {
-    "admin": ["Admin", "Read", "List", "Tagging", "Write"],
-    "features": [*READS_SOUNDS, *READS_STORE, *_writes(*FEATURE_FOLDERS, "results/assemble_dataset")],
-    "trainer": [*READS_STORE, *_writes("initial", "runs", "results/train_model", "results/evaluate_model")],
-    "exporter": [*READS_SOUNDS, *READS_STORE, *_writes("runs", "results/export_embeddings")],
-    "mlflow": ["Read:mlflow", "List:mlflow", "Tagging:mlflow", "Write:mlflow"],
-}
 
 
 class SeaweedFS:
@@ -57,7 +41,7 @@ class SeaweedFS:
         self.endpoint = f"{'https' if certificate else 'http'}://{self.place}"
         (self.folder / "data").mkdir()
         self._identities = self.folder / "identities.json"
-        self._identities.write_text(json.dumps({"identities": [_identity(name) for name in RIGHTS]}))
+        self._identities.write_text(identities({name: _keys(name) for name in rights()}, prefix="*"))
 
     def environment(self, identity="admin"):
         """What a process is told to reach it as this identity."""
@@ -199,11 +183,6 @@ def _weed():
 
 def _keys(identity):
     return f"{identity}-access", f"{identity}-secret-of-tests"
-
-
-def _identity(name):
-    access, secret = _keys(name)
-    return {"name": name, "credentials": [{"accessKey": access, "secretKey": secret}], "actions": RIGHTS[name]}
 
 
 def _free_ports(count):
