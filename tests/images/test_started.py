@@ -63,7 +63,7 @@ def image(request):
         [ROOT / "images" / "build", request.param], env=told, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    [pushed] = [line.split()[-1] for line in done.stdout.splitlines() if " push " in line]
+    [pushed] = [line.split()[-1] for line in done.stdout.splitlines() if line.startswith(f"  {BUILDER} push ")]
     return request.param, pushed
 
 
