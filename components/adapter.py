@@ -15,7 +15,7 @@ from earmark.errors import EarmarkError, UserError
 from earmark.progress import Progress
 from earmark.store import Manifest, Store, load, open_store
 from earmark.store.causes import Cause, leave_cause, take_back_cause
-from earmark.store.usage import Meter
+from earmark.store.usage import Meter, Usage
 from earmark.tracking import RunContext
 
 KUBEFLOW_RUN, ID_LETTERS = "EARMARK_KFP_RUN_ID", 8
@@ -63,6 +63,10 @@ class Step:
     def begin(self, counted: bool) -> None:
         """From here on its time is part of what the run takes."""
         self._meter = Meter(self.store, self.run, self.title) if counted else None
+
+    def earlier(self) -> Usage:
+        """What earlier attempts at this step of this run took."""
+        return self._meter.earlier(self.store) if self._meter is not None else Usage()
 
     def end(self, store: Store) -> None:
         """Leave what it took under the run; a store that is away is no failure."""

@@ -35,7 +35,9 @@ def evaluate_model(
     with step("evaluate_model", run, variant, failure=metrics) as s:
         from earmark.components.pages import show
         from earmark.evaluation import evaluate_model
+        from earmark.training.processes import visible_gpus
 
+        s.gpus = min(1, visible_gpus())
         inputs = s.read(checkpoint), s.read(dataset), s.read(patches)
         result = evaluate_model(s.store, *inputs, s.config(experiment), s.progress)
         show(s.store, result, scores, confusion)

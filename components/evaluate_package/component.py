@@ -40,7 +40,9 @@ def evaluate_package(
         from earmark.components.pages import show
         from earmark.evaluation import Packaged, evaluate_package, report_package
         from earmark.registry import fetch_package
+        from earmark.training.processes import visible_gpus
 
+        s.gpus = min(1, visible_gpus())
         package = fetch_package(model)
         made_of = package.clips() if package.document.get("clips_sha256") else None
         packaged = Packaged(package.title, package.weights.read_bytes(), package.document, made_of)

@@ -30,7 +30,9 @@ def export_embeddings(
         from earmark.embeddings import About, export_embeddings
         from earmark.evaluation import model_of
         from earmark.registry import fetch_package
+        from earmark.training.processes import visible_gpus
 
+        s.gpus = min(1, visible_gpus())
         package = fetch_package(model)
         network = model_of(package.weights.read_bytes(), package.document)
         about = About(package.title, package.document["weights_sha256"], kind, "parquet")

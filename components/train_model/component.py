@@ -29,10 +29,13 @@ def train_model(
     with step("train_model", run, variant, failure=checkpoint) as s:
         from earmark.registry import fetch_package
         from earmark.training import train_model
+        from earmark.training.processes import used_gpus
 
+        s.gpus = used_gpus()
         inputs = s.read(dataset), s.read(patches)
         context = s.context(experiment, inputs[0])
         config = s.config(experiment)
         start = config.train.init_from or ""
         initial = fetch_package(start).folder if start.startswith("models:/") else None
-        s.write(checkpoint, train_model(s.store, *inputs, variant, config, context, s.progress, initial))
+        trained = train_model(s.store, *inputs, variant, config, context, s.progress, initial, s.earlier())
+        s.write(checkpoint, trained)

@@ -115,6 +115,8 @@ def _network(
         seconds=facts["seconds"],
         weights=facts["weights"],
         multiplies=facts["multiplies"],
+        gpu_seconds=facts.get("gpu_seconds"),
+        cost=facts.get("cost"),
         test={name: estimate(document["test"]["summary"], name) for name in summary},
         validation={name: estimate(document["validation"]["summary"], name) for name in summary},
         classes=class_scores(labels, document["test"]["classes"]),
@@ -129,6 +131,7 @@ def _network(
             "Precision": facts["precision"],
             "Patches a second": f"{facts['patches_per_s']:.0f}",
             "Restarts": str(facts.get("restarts", 0)),
+            **({"Attempts not counted": str(lost)} if (lost := facts.get("uncounted_attempts")) else {}),
         },
     )
 

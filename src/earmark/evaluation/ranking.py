@@ -10,6 +10,8 @@ from earmark.errors import EarmarkError
 from earmark.store import Manifest
 
 COSTS = ("steps", "seconds", "weights", "multiplies")
+PAID = ("gpu_seconds", "cost", "uncounted_attempts")
+"""Costs that only some machines have."""
 
 
 def by_validation(metrics: Sequence[Manifest]) -> list[Manifest]:
@@ -45,6 +47,7 @@ def network_facts(metrics: Manifest, checkpoint: Manifest) -> dict[str, Any]:
         "name": metrics.facts["variant"],
         "architecture": metrics.facts["name"],
         **{name: checkpoint.facts[name] for name in COSTS},
+        **{name: checkpoint.facts[name] for name in PAID if name in checkpoint.facts},
         **metrics.facts["test"],
         "validation": metrics.facts["validation"],
     }

@@ -69,7 +69,7 @@ def close_run(store: Store, client: MlflowClient, parent: str, comparison: Manif
         "FAILED" if facts["failures"] else "FINISHED",
         dataset_of(comparison),
         tags=tags,
-        figures={f"test/{score}": value for score, value in best.items()},
+        figures={f"test/{score}": value for score, value in best.items()} | _costs(facts["networks"]),
         report=comparison.files["report.html"].read(store),
         note=_note(comparison),
     )
@@ -104,6 +104,12 @@ def _outcome(store: Store, network: Network) -> Outcome:
         curves={part: curves[part] for part in PARTS},
         figures=figures,
     )
+
+
+def _costs(networks: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """What all networks took, where that is known of any."""
+    known = {name: [each[name] for each in networks if name in each] for name in ("gpu_seconds", "cost")}
+    return {f"total/{name}": sum(values) for name, values in known.items() if values}
 
 
 def _section(score: str) -> str:

@@ -9,6 +9,7 @@ import json
 import os
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from earmark.errors import UserError
@@ -36,9 +37,13 @@ class Meter:
     def __init__(self, store: Store, run: str, step: str) -> None:
         self.gpus = 0
         """GPUs that the attempt uses; set it once that is known."""
-        self._key = f"{_folder(run, step)}{uuid.uuid4().hex}.json"
+        self._run, self._step, self._key = run, step, f"{_folder(run, step)}{uuid.uuid4().hex}.json"
         self._began, self._price = time.monotonic(), price_per_hour()
         self._write(store, None)
+
+    def earlier(self, store: Store) -> Usage:
+        """What the attempts before this one took."""
+        return _sum(store, [info.key for info in store.list(_folder(self._run, self._step)) if info.key != self._key])
 
     def stop(self, store: Store) -> None:
         """Leave what the attempt took."""
@@ -51,7 +56,10 @@ class Meter:
 
 def spent(store: Store, run: str, step: str = "") -> Usage:
     """What all attempts at a run's step (``train_model.vgg``) took, or at all its steps."""
-    keys = [info.key for info in store.list(_folder(run, step))]
+    return _sum(store, [info.key for info in store.list(_folder(run, step))])
+
+
+def _sum(store: Store, keys: Sequence[str]) -> Usage:
     found = [json.loads(data) for data in each(store, store.get, keys)]
     known = [taken for taken in found if taken["seconds"] is not None]
     priced = [taken for taken in known if taken["price_per_hour"] is not None]

@@ -23,6 +23,15 @@ def wanted_processes() -> int:
     return processes
 
 
+def used_gpus() -> int:
+    """How many GPUs training uses here: one a process, as far as there are any.
+
+    Raises:
+        UserError: as :func:`wanted_processes`.
+    """
+    return min(wanted_processes(), visible_gpus())
+
+
 def visible_gpus() -> int:
     """How many GPUs CUDA's driver lets this process see (``CUDA_VISIBLE_DEVICES`` counts); 0 without a driver."""
     try:

@@ -285,3 +285,15 @@ def test_a_model_that_was_only_scored_tells_nothing_of_training(make_report):
     assert "earmark/3 on labelled sound" in text
     for word in ("Training took", "Steps", "Rank", "validation mAP", "unheard"):
         assert word not in text
+
+
+def test_what_training_cost_has_columns_only_where_it_is_known(make_report):
+    plain_page = page_of(make_report(2)).text
+    assert "GPU time" not in plain_page
+    assert "Cost" not in plain_page
+    labels = ("dog", "rain", "saw")
+    networks = [a_network(0, labels, gpu_seconds=7200.0, cost=5.5), a_network(1, labels, cost=1.25)]
+    text = plain(page_of(make_report(2, networks=networks)).text)
+    assert "GPU time" in text
+    assert "5.50" in text
+    assert "2.0 h of GPUs, 6.75 in cost" in text

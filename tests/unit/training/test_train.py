@@ -16,6 +16,7 @@ from safetensors.numpy import load
 from earmark.config import digest
 from earmark.errors import EarmarkError, UserError
 from earmark.progress import Progress
+from earmark.store.usage import Usage
 from earmark.tracking import RunContext
 from earmark.training import train_model, training_key
 from earmark.training.supervisor import relay
@@ -126,6 +127,8 @@ def test_the_result_says_what_was_trained_and_is_made_once(undisturbed, context,
     assert facts["validation"] == curves["validation"][-1]
     assert (facts["select"], facts["selected_step"]) == ("last", 60)
     assert facts["best_step"] in (30, 60)
+    assert facts["wall_seconds"] >= facts["seconds"] > 0
+    assert not {"cost", "uncounted_attempts"} & set(facts)
     again = train(material, config, context, Watcher(lambda *a: pytest.fail("trained again")))
     assert again.reused
     assert again == made
@@ -271,3 +274,19 @@ def test_lines_that_are_no_progress_go_to_standard_error(capsys):
         relay(line, watcher)
     assert watcher.notes == ["hello"]
     assert capsys.readouterr().err == "plain text\n{}\n[1]\n"
+
+
+def test_what_training_cost_counts_earlier_attempts_and_not_in_its_key(material, context, tiny_config, monkeypatch):
+    config = tiny_config(architecture=FULLY_CONNECTED, train={"steps": 2})
+    monkeypatch.setenv("EARMARK_PRICE_PER_HOUR", "3600")
+    monkeypatch.setattr("earmark.training.train.used_gpus", lambda: 2)
+    earlier = Usage(seconds=1000.0, gpu_seconds=2000.0, cost=500.0, uncounted=1)
+    job = material.store, material.dataset, material.patches, "v", config, context, Watcher()
+    facts = train_model(*job, earlier=earlier).facts
+    assert facts["uncounted_attempts"] == 1
+    assert facts["gpus"] == 2
+    took = facts["wall_seconds"] - 1000
+    assert took > 0
+    assert facts["gpu_seconds"] == pytest.approx(2000 + 2 * took, abs=0.01)
+    assert facts["cost"] == pytest.approx(500 + took, abs=0.01)
+    assert train_model(*job).reused

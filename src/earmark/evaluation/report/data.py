@@ -53,6 +53,10 @@ class Network:
     """(step, loss)."""
     validation_curves: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
     """(step, value) by ``map`` and ``accuracy``."""
+    gpu_seconds: float | None = None
+    """GPUs × seconds of all attempts; None where there was no GPU."""
+    cost: float | None = None
+    """Of the machine's time, in the price's currency; None where no price was known."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What else helps to repeat it: device, precision, patches per second, restarts."""
 

@@ -57,6 +57,11 @@ def whole(count: int) -> str:
     return f"{count:,}"
 
 
+def cost(amount: float | None) -> str:
+    """An amount of money, in whatever currency."""
+    return NONE if amount is None else f"{amount:,.2f}"
+
+
 def duration(seconds: float) -> str:
     """Seconds below two minutes, then minutes, then hours."""
     if seconds < 10:

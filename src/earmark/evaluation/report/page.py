@@ -120,16 +120,19 @@ def _keys(report: Report, best: Network) -> list[dict[str, str]]:
         )
     if report.evaluated:
         return keys
-    keys.append(
-        {
-            "name": "Training took",
-            "figure": numbers.duration(best.seconds),
-            "note": f"of {numbers.duration(sum(n.seconds for n in report.networks))} for all"
-            if len(report.networks) > 1
-            else "",
-        }
-    )
+    keys.append({"name": "Training took", "figure": numbers.duration(best.seconds), "note": _taken(report)})
     return keys
+
+
+def _taken(report: Report) -> str:
+    """What training took in all, where that is more than the figure beside it says."""
+    networks = report.networks
+    gpu_seconds = sum(network.gpu_seconds or 0 for network in networks)
+    costs = [network.cost for network in networks if network.cost is not None]
+    parts = [f"of {numbers.duration(sum(n.seconds for n in networks))} for all"] if len(networks) > 1 else []
+    parts += [f"{numbers.duration(gpu_seconds)} of GPUs"] if gpu_seconds else []
+    parts += [f"{numbers.cost(sum(costs))} in cost"] if costs else []
+    return ", ".join(parts)
 
 
 def _contents(report: Report, charts: dict[str, Any]) -> list[tuple[str, str]]:

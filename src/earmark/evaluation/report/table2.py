@@ -12,8 +12,8 @@ from earmark.evaluation.report.data import NOTHING, Network, Report
 
 COLUMNS = ("Steps", "Time", "Weights", "Multiplies", "AUC", "d′", "mAP", "Accuracy")
 
-UNTRAINED = 2
-"""The first columns tell of training."""
+TRAINING = ("Steps", "Time", "GPU time", "Cost")
+"""Columns that tell of training."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +56,22 @@ def rows(report: Report) -> list[Row]:
 
 
 def columns(report: Report) -> Sequence[str]:
-    """Column heads; accuracy only where a clip has one label, steps and time only where something was trained."""
-    shown = COLUMNS if report.single_label else COLUMNS[:-1]
-    return shown[UNTRAINED:] if report.evaluated else shown
+    """Column heads; accuracy only where a clip has one label, what training took only where it is known."""
+    paid = {
+        "GPU time": any(n.gpu_seconds is not None for n in report.networks),
+        "Cost": any(n.cost is not None for n in report.networks),
+    }
+    heads = [*COLUMNS[:2], *(name for name, known in paid.items() if known), *COLUMNS[2:]]
+    shown = heads if report.single_label else heads[:-1]
+    return [head for head in shown if head not in TRAINING] if report.evaluated else shown
 
 
 def _ours(network: Network, report: Report, best: dict[str, float | None]) -> list[Cell]:
     cells = [
         Cell("Steps", numbers.whole(network.steps)),
         Cell("Time", numbers.duration(network.seconds)),
+        Cell("GPU time", numbers.NONE if network.gpu_seconds is None else numbers.duration(network.gpu_seconds)),
+        Cell("Cost", numbers.cost(network.cost)),
         Cell("Weights", numbers.compact(network.weights)),
         Cell("Multiplies", numbers.compact(network.multiplies)),
     ]
@@ -75,7 +82,8 @@ def _ours(network: Network, report: Report, best: dict[str, float | None]) -> li
             cells.append(
                 Cell(column, numbers.metric(metric, estimate.value), numbers.interval(metric, estimate), first)
             )
-    return cells[UNTRAINED:] if report.evaluated else cells
+    shown = columns(report)
+    return [cell for cell in cells if cell.column in shown]
 
 
 def _paper(row: Table2Row, report: Report) -> Row:
@@ -90,5 +98,5 @@ def _paper(row: Table2Row, report: Report) -> Row:
         numbers.NONE,
     )
     title = "the paper" if row.steps == PAPER_TABLE_2[0].steps else "the paper, rate dropped"
-    cells = [Cell(c, f) for c, f in zip(COLUMNS, figures, strict=True)]
-    return Row("paper", title, cells=[cell for cell in cells if cell.column in columns(report)])
+    known = dict(zip(COLUMNS, figures, strict=True))
+    return Row("paper", title, cells=[Cell(column, known.get(column, numbers.NONE)) for column in columns(report)])
