@@ -25,9 +25,10 @@ def extract_part(
     from earmark.components.adapter import step
 
     number, _, parts = part.partition("/")
-    with step(f"extract_part/{number}", run) as s:
+    with step("extract_part", run, number) as s:
+        from earmark.config import Experiment
         from earmark.features import extract_part
 
-        config, clips = s.config(experiment), s.read(catalog)
+        config, clips = Experiment.from_json(experiment).base, s.read(catalog)
         made = extract_part(s.store, clips, config.features, config.data, int(number), int(parts), s.progress)
         s.write(extracted, made)

@@ -79,7 +79,7 @@ def test_the_graph_embeds_sounds_without_labels_extracted_in_three_partitions(co
     assert table.num_rows == manifest.facts["clips"] == 48
     assert np.isfinite(np.array(table["embedding"].to_pylist())).all()
 
-    names = [f"runs/embed-1/{name}.json" for name in ("extract_part/1", "extract_part/2", "extract_part/3")]
+    names = [f"runs/embed-1/{name}.json" for name in ("extract_part.1", "extract_part.2", "extract_part.3")]
     made = [Manifest.from_json(store.get(name)) for name in names]
     patches = Manifest.from_json(store.get("runs/embed-1/extract_features.json"))
     assert all(part.facts["clips"] > 0 for part in made)
