@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from earmark.checking.data import check_data
-from earmark.checking.lines import Line, exit_code, run_checks, written
+from earmark.checking.lines import Check, Line, exit_code, run_checks, written
 from earmark.checking.mlflow import PART as MLFLOW
 from earmark.checking.mlflow import check_mlflow
 from earmark.checking.store import check_store
@@ -31,7 +31,7 @@ def preflight(data: str, progress: Progress) -> None:
         EarmarkError: all that is wrong is elsewhere, such as a server that is away.
     """
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
-    checks = {
+    checks: dict[str, Check] = {
         "store": check_store,
         "data": partial(check_data, data),
         MLFLOW: check_mlflow,
