@@ -32,7 +32,9 @@ def steps_of(run: Any) -> list[Step]:
     details = (run.run_details.task_details if run.run_details else None) or []
     driven = {task.display_name.removesuffix("-driver") for task in details if task.display_name.endswith("-driver")}
     found = [task for task in details if task.display_name in driven and not GROUP.fullmatch(task.display_name)]
-    return [_step(task) for task in sorted(found, key=lambda task: task.start_time) if _known(task.start_time)]
+    # What was left out, since something before it failed, has an end and no state.
+    began = [task for task in found if _known(task.start_time) and (task.state or not _known(task.end_time))]
+    return [_step(task) for task in sorted(began, key=lambda task: task.start_time)]
 
 
 def state_of(run: Any) -> str:
