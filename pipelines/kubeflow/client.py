@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from earmark.checking.lines import one_line
-from earmark.errors import EarmarkError, UserError
+from earmark.errors import UserError
+from earmark.pipelines.kubeflow.refusals import away, refused
 from earmark.store.access import key_from_environment
 
 if TYPE_CHECKING:
@@ -66,9 +67,9 @@ class Kubeflow:
         try:
             return call(*values, **named, _request_timeout=(CONNECT_SECONDS, ANSWER_SECONDS))
         except ApiException as error:
-            raise _refused(self.endpoint, int(error.status or 0), str(error.body or error.reason or "")) from None
+            raise refused(self.endpoint, int(error.status or 0), str(error.body or error.reason or "")) from None
         except (HTTPError, OSError) as error:
-            raise _away(self.endpoint, error) from None
+            raise away(self.endpoint, error) from None
 
 
 def connect(cluster: Cluster) -> Kubeflow:
@@ -190,10 +191,10 @@ def _health(endpoint: str, namespace: str) -> dict[str, Any]:
     try:
         answer = pool.request("GET", endpoint + HEALTH, headers=headers, redirect=False)
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise _away(endpoint, error) from None
+        raise away(endpoint, error) from None
     text = answer.data.decode(errors="replace")
     if answer.status in (401, 403) or answer.status >= 500:
-        raise _refused(endpoint, answer.status, text)
+        raise refused(endpoint, answer.status, text)
     try:
         told = json.loads(text) if answer.status == 200 else None
     except ValueError:
@@ -257,38 +258,3 @@ def _ca_file() -> str | None:
     if file is not None and not Path(file).is_file():
         raise UserError(f"KFP_CA_FILE is {file}, which is not there: give the file with the CA's PEM")
     return file
-
-
-def _away(endpoint: str, error: Exception) -> EarmarkError:
-    text = one_line(error)
-    if "certificate" in text.lower() or "ssl" in text.lower():
-        return UserError(
-            f"{endpoint} cannot be trusted ({text}): set KFP_CA_FILE to the CA that signed it, or correct http:// or "
-            "https:// in KFP_ENDPOINT"
-        )
-    return EarmarkError(
-        f"{endpoint} does not answer ({text}): see that the port-forward or the server runs, or correct KFP_ENDPOINT"
-    )
-
-
-def _refused(endpoint: str, status: int, body: str) -> EarmarkError:
-    told = _message(body)
-    if status in (401, 403):
-        has = "the token of KFP_TOKEN or KFP_TOKEN_FILE has expired or may not do this: make a new one"
-        hint = has if key_from_environment("KFP_TOKEN") else "set KFP_TOKEN or KFP_TOKEN_FILE"
-        return UserError(f"{endpoint} refuses the request ({status}: {told}): {hint} (kubectl create token …)")
-    if status == 0:
-        return _away(endpoint, Exception(told))
-    if 400 <= status < 500:
-        return UserError(f"Kubeflow Pipelines refuses this ({status}): {told}")
-    return EarmarkError(f"Kubeflow Pipelines fails at {endpoint} ({status}): {told}; see the log of ml-pipeline")
-
-
-def _message(body: str) -> str:
-    """The reason in an answer of the API, or the beginning of any other text."""
-    try:
-        told = json.loads(body)
-        text = told.get("message") or told.get("error") or body
-    except (ValueError, AttributeError):
-        text = body
-    return one_line(Exception(str(text)[:300]))

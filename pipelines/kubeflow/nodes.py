@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from earmark.checking.lines import Line
 from earmark.pipelines.kubeflow.kube import Unseen, open_kube
@@ -50,7 +50,7 @@ def judge(
         hint = f"change profiles.{stage} in the cluster file, or add such a node"
         if profile.gpus and not any(_quantity(_allocatable(node), profile.gpu_type) for node in nodes):
             hint += f" (no node offers {profile.gpu_type}: a device plugin does that; gpus: 0 trains on CPUs)"
-        mark = "note" if any_node else "bad"
+        mark: Literal["note", "bad"] = "note" if any_node else "bad"
         yield Line(mark, PART, f"no node can take a pod of {stage}: {'; '.join(least)}", hint)
     if not bad:
         yield Line("ok", PART, f"every stage has a node that could take it ({len(nodes)} seen)")
@@ -82,7 +82,7 @@ def _accepts(toleration: Toleration, taint: Mapping[str, Any]) -> bool:
         return False
     if toleration.operator == "Exists":
         return toleration.key in (None, taint["key"])
-    return toleration.key == taint["key"] and (toleration.value or "") == taint.get("value", "")
+    return bool(toleration.key == taint["key"] and (toleration.value or "") == taint.get("value", ""))
 
 
 def _allocatable(node: Mapping[str, Any]) -> Mapping[str, str]:
