@@ -14,12 +14,16 @@ from earmark.checking.lines import one_line
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 TIMEOUT_SECONDS = (3.0, 10.0)
 TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
 class Unseen(Exception):
-    """The cluster's API, or a kind of its objects, is not to be seen from here; tells why."""
+    """The cluster's API, or an object of it, is not to be seen from here; tells why."""
+
+    missing = False
+    """Whether it is not there at all."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,20 @@ class Kube:
         found: dict[str, Any] = json.loads(self._read(path, query))
         return found
 
+    def has(self, path: str) -> bool:
+        """Whether an object is there; of its content nothing is read.
+
+        Raises:
+            Unseen: no right, no answer.
+        """
+        try:
+            self._read(path, {}, METADATA)
+        except Unseen as error:
+            if error.missing:
+                return False
+            raise
+        return True
+
     def log(self, namespace: str, pod: str, lines: int) -> list[str]:
         """The last lines of a step's log, each after the time that it was written; none where there is no log yet."""
         query = {"container": "main", "timestamps": True, "tailLines": lines}
@@ -46,7 +64,7 @@ class Kube:
             return []
         return text.decode(errors="replace").splitlines()
 
-    def _read(self, path: str, query: dict[str, Any]) -> bytes:
+    def _read(self, path: str, query: dict[str, Any], accept: str = "*/*") -> bytes:
         from kubernetes.client import ApiException
         from urllib3.exceptions import HTTPError
 
@@ -56,13 +74,16 @@ class Kube:
                 path,
                 "GET",
                 query_params=pairs,
+                header_params={"Accept": accept},
                 auth_settings=["BearerToken"],
                 _preload_content=False,
                 _return_http_data_only=True,
                 _request_timeout=TIMEOUT_SECONDS,
             )
         except ApiException as error:
-            raise Unseen(_told(error)) from None
+            unseen = Unseen(_told(error))
+            unseen.missing = error.status == 404
+            raise unseen from None
         except (HTTPError, OSError) as error:
             raise Unseen(one_line(error)) from None
         data: bytes = answer.data

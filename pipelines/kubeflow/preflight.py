@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 
 from earmark.checking.lines import Check, Line, exit_code, run_checks, written
@@ -66,20 +67,20 @@ def check_kubeflow(cluster: Cluster) -> Iterator[Line]:
 def _namespaced(cluster: Cluster) -> Iterator[Line]:
     """Whom the pods run as, and their Secrets; what may not be read is passed over (pods tell it when they start)."""
     secrets = {
-        name: secret.optional for profile in cluster.profiles.values() for name, secret in profile.secrets.items()
+        name
+        for profile in cluster.profiles.values()
+        for name, secret in profile.secrets.items()
+        if not secret.optional
     }
-    wanted = {f"serviceaccounts/{cluster.service_account}": False}
-    wanted |= {f"secrets/{name}": optional for name, optional in secrets.items() if not optional}
+    wanted = [f"serviceaccounts/{cluster.service_account}", *(f"secrets/{name}" for name in sorted(secrets))]
     try:
         kube = open_kube()
     except Unseen:
         return  # the line of the nodes tells it
     missing = []
     for path in wanted:
-        try:
-            kube.get(f"/api/v1/namespaces/{cluster.namespace}/{path}")
-        except Unseen as error:
-            if "not found" in str(error):
+        with suppress(Unseen):
+            if not kube.has(f"/api/v1/namespaces/{cluster.namespace}/{path}"):
                 missing.append(path.replace("serviceaccounts/", "ServiceAccount ").replace("secrets/", "Secret "))
     if missing:
         hint = "apply the manifests for this namespace (kubectl apply -k), or correct the cluster file"
