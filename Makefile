@@ -1,5 +1,5 @@
 # make run    the five networks compared on examples/esc10 (the environment is made on first use)
-# make test   all tests        make lint   style, types, import contracts
+# make test   all tests        make lint   style, types, import contracts, policy of the manifests
 # make images the three images, with podman, buildah or docker (docs/images.md)
 # make secrets  random secrets of manifests/overlays/local, in files that git ignores
 # make bench  timings as ratios to peers in the same run
@@ -7,11 +7,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CHECKOV := $(VENV)/checkov
 # The environment is remade when the constraints' content changes, not when their date does.
 MADE := $(VENV)/made-$(shell cksum < constraints.txt | cut -d' ' -f1)
 DATA ?= examples/esc10
 
-.PHONY: run test lint images secrets bench clean
+.PHONY: run test lint policy images secrets bench clean
 
 run: $(MADE)
 	$(BIN)/earmark run compare --data $(DATA) --preset quick
@@ -25,6 +26,18 @@ lint: $(MADE)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(MAKE) policy
+
+# checkov pins packages that Earmark has newer, so it has an environment of its own.
+policy: $(MADE) $(CHECKOV)/made
+	rm -rf build/manifests
+	$(BIN)/python manifests/checks/render.py build/manifests
+	$(CHECKOV)/bin/checkov --directory build/manifests --config-file manifests/checks/checkov.yaml
+
+$(CHECKOV)/made: manifests/checks/checkov.txt | $(MADE)
+	$(PYTHON) -m venv --clear $(CHECKOV)
+	$(CHECKOV)/bin/pip install --quiet -r manifests/checks/checkov.txt
+	touch $@
 
 secrets:
 	$(PYTHON) manifests/secrets/generate.py

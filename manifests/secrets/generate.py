@@ -76,7 +76,7 @@ def write(folder: Path, prefix: str = "store") -> bool:
     if there:
         raise FileExistsError(f"{there[0]} is there, its twin is not: delete it for new secrets, or put the twin back")
     for path, made in zip(paths, values(prefix), strict=True):
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
         path.write_text(manifest(made))
     return True
