@@ -17,6 +17,8 @@ from earmark.pipelines.terminal import Terminal
 POLL_SECONDS = 3.0
 QUIET_SECONDS = 60.0
 """After so long without a word it is said where the run is."""
+REFUSED_SECONDS = 10.0
+"""How often Argo's word on the whole run is read, which is large; a refused pod is found nowhere else."""
 AWAY_SECONDS = 600.0
 """How long a back end may be away; the run goes on meanwhile."""
 LOG_LINES = 200
@@ -37,6 +39,7 @@ class Follower:
         self._readers: dict[str, Reader] = {}
         self._read: set[str] = set()
         self._spoke = time.monotonic()
+        self._looked = 0.0
 
     def follow(self) -> Any:
         """The run, once it has ended.
@@ -100,7 +103,10 @@ class Follower:
             pods = pods_of(kube, namespace, self.run)
         except Unseen:
             return  # told by whoever asks Kubeflow, if it lasts
-        found = [trouble for pod in pods for trouble in troubles(pod)] + refused_of(kube, namespace, self.run)
+        found = [trouble for pod in pods for trouble in troubles(pod)]
+        if time.monotonic() - self._looked > REFUSED_SECONDS:
+            self._looked = time.monotonic()
+            found += refused_of(kube, namespace, self.run)
         for trouble in found:
             # The reason alternates while an image is tried again; what is wrong stays the same.
             if all((t.step, t.remedy) != (trouble.step, trouble.remedy) for t in self.troubles):

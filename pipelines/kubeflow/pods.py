@@ -53,7 +53,7 @@ def refused_of(kube: Kube, namespace: str, run: str) -> list[Trouble]:
     except Unseen:
         return []
     nodes = [node for flow in found for node in (flow.get("status", {}).get("nodes") or {}).values()]
-    return [trouble for node in nodes for trouble in _refused(node)]
+    return [trouble for node in nodes for trouble in refused(node)]
 
 
 def step_of(pod: Mapping[str, Any]) -> str | None:
@@ -115,11 +115,12 @@ def _lost(step: str, reason: str, message: str) -> Trouble:
     return Trouble(step, what, hint, waits=False)
 
 
-def _refused(node: Mapping[str, Any]) -> Iterator[Trouble]:
+def refused(node: Mapping[str, Any]) -> Iterator[Trouble]:
+    """What Argo tells of a pod that the cluster did not let it make."""
     message = " ".join((node.get("message") or "").split())
-    if node.get("type") == "Pod" and re.search(r"is forbidden|denied the request|violates PodSecurity", message):
+    if node.get("type") == "Pod" and re.search(r"is forbidden|is invalid|denied the request", message):
         step = node.get("displayName", "").partition("(")[0]
-        told = message.partition("is forbidden: ")[2] or message
+        told = re.split(r"is (?:forbidden|invalid): ", message)[-1]
         hint = (
             "change the step's profile (cluster file) or the namespace's policy or quota; it is tried again until then"
         )

@@ -97,7 +97,7 @@ def list_runs(store: Store) -> list[Run]:
 
 
 def find_run(store: Store, name: str) -> Run:
-    """A run by its id, or by a beginning of it that only one run has.
+    """A run by its id, Kubeflow's id of it, or a beginning of its id that only one run has.
 
     Raises:
         UserError: no such run, with the nearest one there is.
@@ -105,7 +105,8 @@ def find_run(store: Store, name: str) -> Run:
     runs = list_runs(store)
     if not runs:
         raise UserError(f"no run in {store.uri} yet: start one with `earmark run compare --data DIR`")
-    matching = [run for run in runs if run.run == name] or [run for run in runs if run.run.startswith(name)]
+    whole = [run for run in runs if name in (run.run, run.kubeflow)]
+    matching = whole or [run for run in runs if run.run.startswith(name)]
     if len(matching) == 1:
         return matching[0]
     if matching:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from earmark.pipelines.kubeflow.pods import step_of, troubles
+from earmark.pipelines.kubeflow.pods import refused, step_of, troubles
 
-PODS = json.loads((Path(__file__).parent / "recorded" / "pods.json").read_text())
+RECORDED = Path(__file__).parent / "recorded"
+PODS = json.loads((RECORDED / "pods.json").read_text())
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,14 @@ def test_a_driver_is_no_step_and_a_pod_that_is_well_no_trouble():
     assert step_of(pod) is None
     pod["status"] = {"phase": "Running", "containerStatuses": [{"name": "main", "state": {"running": {}}}]}
     assert list(troubles(pod)) == []
+
+
+def test_a_pod_that_the_cluster_refuses_is_told_by_argo_alone():
+    node = json.loads((RECORDED / "refused.json").read_text())
+    [trouble] = refused(node)
+    assert "the cluster refuses its pod (violates PodSecurity" in trouble.what
+    assert trouble.waits
+    assert list(refused({**node, "message": "main: Error (exit code 1)"})) == []
 
 
 def test_a_loops_steps_are_named_too():
