@@ -16,6 +16,8 @@ def preflight(pipeline: str, data: str, experiment: str, model: str, run: str) -
         model: name of the registered model, "" where none is registered.
         run: the run's id.
     """
+    import os
+
     from earmark.components.adapter import step
 
     with step("preflight", run, counted=False) as s:
@@ -28,5 +30,6 @@ def preflight(pipeline: str, data: str, experiment: str, model: str, run: str) -
         variants = tuple(variant.name for variant in asked.variants) if asked else ()
         preset = asked.base.preset if asked else ""
         # A run that a schedule started has no record yet.
-        record_new(s.store, Run(s.run, pipeline, data, model, preset, variants, now()))
+        kubeflow = os.environ.get("EARMARK_KFP_RUN_ID")
+        record_new(s.store, Run(s.run, pipeline, data, model, preset, variants, now(), kubeflow=kubeflow))
         begin(s.store, s.run)

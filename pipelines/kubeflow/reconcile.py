@@ -1,7 +1,8 @@
 """What is to be done so that the back end has the schedules of a file, and doing it so that any interruption can be.
 
 A schedule that changes is replaced: the new one is made without firing, then the old one goes, then the new one is let
-fire. Whatever call is the last one, the next apply finds by the same rules what is left to do.
+fire. Whatever call is the last one, the next apply finds by the same rules what is left to do. Deleting a recurring run
+ends its runs, so that one with a run that goes on is only switched off; a later apply deletes it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from earmark.pipelines.kubeflow.recurring import (
     Pinned,
     Recurring,
     delete_recurring,
+    going,
+    latest_runs,
     make_recurring,
     switch_recurring,
 )
@@ -44,7 +47,7 @@ class Change:
         name: of the schedule, or the display name of what Earmark did not make.
         goal: what there is to be.
         keep: the recurring run that stays, where one does.
-        drop: the recurring runs that go.
+        drop: the recurring runs that go, at once or when their runs have ended.
         told: what differs, a line each.
     """
 
@@ -65,9 +68,8 @@ def compare(goals: Sequence[Goal], found: Sequence[Recurring], *, prune: bool) -
     """What is to be done: the file's schedules in its order, then what else there is."""
     changes = [_toward(goal, [run for run in found if run.schedule == goal.name]) for goal in goals]
     names = {goal.name for goal in goals}
-    kind: Kind = "prune" if prune else "extra"
     rest = dict.fromkeys(run.schedule for run in found if run.schedule is not None and run.schedule not in names)
-    changes += [Change(kind, name, drop=tuple(run for run in found if run.schedule == name)) for name in rest]
+    changes += [_away(name, tuple(run for run in found if run.schedule == name), prune) for name in rest]
     return changes + [Change("foreign", run.title) for run in found if run.schedule is None]
 
 
@@ -84,9 +86,29 @@ def carry_out(kubeflow: Kubeflow, change: Change, pin: Callable[[Facts], Pinned]
     if change.goal and kept is None:
         kept = make_recurring(kubeflow, change.name, change.goal.facts, pin(change.goal.facts))
     for old in change.drop:
-        delete_recurring(kubeflow, old.id)
+        if not old.paused:
+            switch_recurring(kubeflow, old.id, on=False)
+        # Looked at anew, now that no further run starts.
+        if going(latest_runs(kubeflow, old.id)) is None:
+            delete_recurring(kubeflow, old.id)
     if change.goal and kept and paused != change.goal.paused:
         switch_recurring(kubeflow, kept, on=not change.goal.paused)
+
+
+def _away(name: str, drop: tuple[Recurring, ...], prune: bool) -> Change:
+    kind: Kind = "prune" if prune and not _all_wait(drop) else "extra"
+    return Change(kind, name, drop=drop, told=tuple(_waiting(drop)) if prune else ())
+
+
+def _all_wait(drop: Sequence[Recurring]) -> bool:
+    """Whether nothing can be done yet about what is to go."""
+    return all(run.paused and run.going for run in drop)
+
+
+def _waiting(drop: Sequence[Recurring]) -> Iterator[str]:
+    for run in drop:
+        if run.going:
+            yield f"its run {run.going} goes on: only switched off; apply again after that to delete it"
 
 
 def _toward(goal: Goal, mine: list[Recurring]) -> Change:
@@ -95,19 +117,20 @@ def _toward(goal: Goal, mine: list[Recurring]) -> Change:
     if keep is None and equal and (goal.paused or goal.facts.catchup):
         keep = equal[-1]
     drop = tuple(run for run in mine if run is not keep)
+    waiting = tuple(_waiting(drop))
     if not mine:
         return Change("create", goal.name, goal, told=tuple(_described(goal.facts)))
     if keep is None and len(equal) == len(mine):
         # Let fire again, a paused one would at once make up for the last firing that it missed; a new one does not.
-        return Change("resume", goal.name, goal, drop=drop)
+        return Change("resume", goal.name, goal, drop=drop, told=waiting)
     if keep is None:
         old = next(run for run in mine if run not in equal)
-        return Change("replace", goal.name, goal, drop=drop, told=tuple(_differences(old.facts, goal.facts)))
-    if drop:
-        return Change("replace", goal.name, goal, keep, drop, ("left over from an apply that was interrupted",))
+        return Change("replace", goal.name, goal, drop=drop, told=(*_differences(old.facts, goal.facts), *waiting))
     if keep.paused != goal.paused:
-        return Change("pause" if goal.paused else "resume", goal.name, goal, keep)
-    return Change("unchanged", goal.name, goal, keep)
+        return Change("pause" if goal.paused else "resume", goal.name, goal, keep, drop, waiting)
+    if _all_wait(drop):
+        return Change("unchanged", goal.name, goal, keep, drop, waiting)
+    return Change("replace", goal.name, goal, keep, drop, ("an older one is still there", *waiting))
 
 
 def _described(facts: Facts) -> Iterator[str]:

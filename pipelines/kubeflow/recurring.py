@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from earmark.errors import UserError
 from earmark.pipelines.kubeflow.client import Kubeflow
+from earmark.pipelines.kubeflow.steps import ENDED, state_of
 
 ABOUT = "Made by `earmark schedule apply` from a file; what is changed here is undone by the next apply. (schedule: {})"
 OURS = re.compile(r"\(schedule: ([a-z0-9-]+)\)$")
 """Marks what Earmark made, and tells its schedule: several may have one display name, and anybody may give it."""
 PAGE = 100
+LATEST = 20
+"""More runs than a recurring run may have at once."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,15 @@ class Facts:
 
 
 @dataclass(frozen=True)
+class LastRun:
+    """The latest run of a recurring run: Kubeflow's name of it, its state, when it began."""
+
+    name: str
+    state: str
+    created: datetime
+
+
+@dataclass(frozen=True)
 class Recurring:
     """A recurring run there is.
 
@@ -51,6 +64,8 @@ class Recurring:
         facts: what it is.
         paused: whether it only waits.
         created: when it was made.
+        last: name, state and beginning of its latest run, None where it has none or is of others.
+        going: name of a run of it that has not ended, None where all have.
     """
 
     id: str
@@ -59,6 +74,8 @@ class Recurring:
     facts: Facts
     paused: bool
     created: datetime
+    last: LastRun | None = None
+    going: str | None = None
 
 
 @dataclass(frozen=True)
@@ -120,8 +137,21 @@ def switch_recurring(kubeflow: Kubeflow, id: str, *, on: bool) -> None:
 
 
 def delete_recurring(kubeflow: Kubeflow, id: str) -> None:
-    """Delete it; runs that it started go on."""
+    """Delete it, and with it the pods of its runs: what goes on is ended, and shown as running for ever."""
     kubeflow.ask(kubeflow.client._recurring_run_api.recurring_run_service_delete_recurring_run, recurring_run_id=id)
+
+
+def latest_runs(kubeflow: Kubeflow, id: str) -> list[Any]:
+    """The latest runs of a recurring run, the newest first."""
+    ask = kubeflow.client._run_api.run_service_list_runs
+    of = {"operation": "EQUALS", "key": "recurring_run_id", "stringValue": id}
+    query = {"filter": json.dumps({"predicates": [of]}), "sort_by": "created_at desc", "page_size": LATEST}
+    return kubeflow.ask(ask, **query, **_owned(kubeflow)).runs or []
+
+
+def going(runs: Sequence[Any]) -> str | None:
+    """Name of a run that has not ended."""
+    return next((run.display_name for run in runs if state_of(run) not in ENDED), None)
 
 
 def _owned(kubeflow: Kubeflow) -> dict[str, str]:
@@ -153,8 +183,16 @@ def _read(kubeflow: Kubeflow, run: Any, experiments: Mapping[str, str], versions
         kubeflow_experiment=experiments.get(run.experiment_id, ""),
         service_account=run.service_account or "",
     )
+    runs = latest_runs(kubeflow, run.recurring_run_id) if ours else []
     return Recurring(
-        run.recurring_run_id, run.display_name, ours[1] if ours else None, facts, run.mode != "ENABLE", run.created_at
+        id=run.recurring_run_id,
+        title=run.display_name,
+        schedule=ours[1] if ours else None,
+        facts=facts,
+        paused=run.mode != "ENABLE",
+        created=run.created_at,
+        last=LastRun(runs[0].display_name, state_of(runs[0]), runs[0].created_at) if runs else None,
+        going=going(runs),
     )
 
 

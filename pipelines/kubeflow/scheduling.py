@@ -16,7 +16,7 @@ import typer
 from earmark.errors import UserError
 from earmark.pipelines.cluster import Cluster, read_cluster
 from earmark.pipelines.graphs import compile_graph
-from earmark.pipelines.kubeflow.client import Kubeflow, connect, experiment_id, pinned_version, version_name
+from earmark.pipelines.kubeflow.client import connect, experiment_id, pinned_version, version_name
 from earmark.pipelines.kubeflow.cron import Cron, firings, parse_cron
 from earmark.pipelines.kubeflow.kube import Unseen, open_kube
 from earmark.pipelines.kubeflow.reconcile import Change, Goal, Kind, carry_out, compare
@@ -36,7 +36,6 @@ MARKS: Mapping[Kind, str] = {
     "foreign": "? not ours, left alone",
 }
 COLUMNS = ("schedule", "state", "cron", "next", "pipeline", "experiment", "last run", "ended")
-LATEST_RUNS = 100
 
 
 def apply_schedules(file: Path, cluster_file: Path | None, *, prune: bool, yes: bool) -> None:
@@ -80,8 +79,7 @@ def show_schedules(cluster_file: Path | None, json: bool) -> None:
     cluster = read_cluster(cluster_file)
     kubeflow = connect(cluster)
     zone, why = server_zone(cluster, None)
-    runs = _last_runs(kubeflow)
-    told = [_told(each, zone, runs.get(each.id)) for each in list_recurring(kubeflow)]
+    told = [_told(each, zone) for each in list_recurring(kubeflow)]
     if json:
         print_json({"timezone": zone.key, "timezone_from": why, "schedules": told})
         return
@@ -164,9 +162,9 @@ def _agree(yes: bool) -> None:
         raise typer.Exit(1)
 
 
-def _told(run: Recurring, zone: ZoneInfo, last: Any) -> dict[str, Any]:
+def _told(run: Recurring, zone: ZoneInfo) -> dict[str, Any]:
     coming = next(_firings(run, zone), None)
-    made = last.created_at.astimezone(zone).isoformat() if last else None
+    last = run.last
     return {
         "name": run.schedule or run.title,
         "ours": run.schedule is not None,
@@ -174,7 +172,7 @@ def _told(run: Recurring, zone: ZoneInfo, last: Any) -> dict[str, Any]:
         "paused": run.paused,
         "next": coming.isoformat() if coming else None,
         "created": run.created.isoformat(),
-        "last_run": {"id": last.run_id, "created": made, "state": last.state} if last else None,
+        "last_run": {**vars(last), "created": last.created.astimezone(zone).isoformat()} if last else None,
         **vars(run.facts),
     }
 
@@ -188,11 +186,3 @@ def _firings(run: Recurring, zone: ZoneInfo) -> Iterator[datetime]:
     except UserError:
         return
     yield from firings(cron, datetime.now(UTC), zone)
-
-
-def _last_runs(kubeflow: Kubeflow) -> dict[str, Any]:
-    """The latest run of each recurring run, as far as it is among the latest of all."""
-    ask = kubeflow.client._run_api.run_service_list_runs
-    owner = {"namespace": kubeflow.owner} if kubeflow.owner else {}
-    found = kubeflow.ask(ask, sort_by="created_at desc", page_size=LATEST_RUNS, **owner).runs or []
-    return {run.recurring_run_id: run for run in reversed(found) if run.recurring_run_id}

@@ -100,7 +100,12 @@ def test_a_schedule_that_is_as_it_should_be_is_not_touched_while_another_is_repl
     [still, after] = api.objects["recurringruns"]
     assert still is untouched
     assert after["recurring_run_id"] != before["recurring_run_id"]
-    assert api.writes == ["POST recurringruns", "DELETE recurringruns", "POST recurringruns/enable"]
+    assert api.writes == [
+        "POST recurringruns",
+        "POST recurringruns/disable",
+        "DELETE recurringruns",
+        "POST recurringruns/enable",
+    ]
 
 
 def test_nothing_is_written_where_all_is_as_it_should_be(api, apply, goal):
@@ -179,6 +184,66 @@ def test_only_pruning_deletes_and_only_what_earmark_made(api, apply, goal, state
     assert len(state()) == 2
     assert apply(prune=True) == [("prune", "weekly"), ("foreign", "weekly")]
     assert api.objects["recurringruns"] == [foreign]
+
+
+@pytest.fixture
+def start(api):
+    """A run of a recurring run begins; what it gives ends it."""
+
+    def start(recurring):
+        run = {
+            "run_id": "r-1",
+            "display_name": "weekly-1",
+            "recurring_run_id": recurring["recurring_run_id"],
+            "state": "RUNNING",
+            "created_at": "2026-11-28T16:30:00Z",
+        }
+        api.objects["runs"].append(run)
+        return lambda: run.update(state="SUCCEEDED")
+
+    return start
+
+
+def test_what_deleting_would_end_is_switched_off_and_deleted_later(api, apply, goal, start):
+    apply(goal)
+    [old] = api.objects["recurringruns"]
+    end = start(old)
+    changed = other(goal, cron="0 0 4 * * mon")
+    assert apply(changed) == [("replace", "weekly")]
+    modes = {run["trigger"]["cron_schedule"]["cron"]: run["mode"] for run in api.objects["recurringruns"]}
+    assert modes == {"0 0 3 * * mon": "DISABLE", "0 0 4 * * mon": "ENABLE"}
+    api.writes.clear()
+    [change] = compare([changed], list_recurring(connect(Cluster())), prune=False)
+    assert (change.kind, change.told) == (
+        "unchanged",
+        ("its run weekly-1 goes on: only switched off; apply again after that to delete it",),
+    )
+    assert apply(changed) == [("unchanged", "weekly")]
+    assert api.writes == []
+    end()
+    assert apply(changed) == [("replace", "weekly")]
+    assert api.writes == ["DELETE recurringruns"]
+    assert apply(changed) == [("unchanged", "weekly")]
+
+
+def test_pruning_waits_for_what_goes_on(api, apply, goal, start):
+    apply(goal)
+    end = start(api.objects["recurringruns"][0])
+    assert apply(prune=True) == [("prune", "weekly")]
+    assert [run["mode"] for run in api.objects["recurringruns"]] == ["DISABLE"]
+    assert apply(prune=True) == [("extra", "weekly")]
+    end()
+    assert apply(prune=True) == [("prune", "weekly")]
+    assert api.objects["recurringruns"] == []
+
+
+def test_a_run_that_begins_after_the_look_is_seen_before_anything_is_deleted(api, goal, apply, start):
+    apply(goal)
+    kubeflow = connect(Cluster())
+    changes = compare([], list_recurring(kubeflow), prune=True)
+    start(api.objects["recurringruns"][0])
+    carry_out(kubeflow, changes[0], lambda facts: pytest.fail("nothing is made"))
+    assert [run["mode"] for run in api.objects["recurringruns"]] == ["DISABLE"]
 
 
 @pytest.mark.parametrize("performed", [False, True], ids=["the call is lost", "its answer is lost"])

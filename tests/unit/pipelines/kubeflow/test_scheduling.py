@@ -62,6 +62,7 @@ def test_a_file_is_applied_once_listed_and_refreshed_when_the_graph_changes(api,
     api.objects["runs"].append(
         {
             "run_id": "r-1",
+            "display_name": "weekly-1",
             "recurring_run_id": run["recurring_run_id"],
             "state": "SUCCEEDED",
             "created_at": "2026-11-23T03:00:04Z",
