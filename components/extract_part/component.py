@@ -24,11 +24,11 @@ def extract_part(
     """
     from earmark.components.adapter import step
 
-    number, _, parts = part.partition("/")
+    number, _, of = part.partition("/")
     with step("extract_part", run, number) as s:
         from earmark.config import Experiment
         from earmark.features import extract_part
 
         config, clips = Experiment.from_json(experiment).base, s.read(catalog)
-        made = extract_part(s.store, clips, config.features, config.data, int(number), int(parts), s.progress)
+        made = extract_part(s.store, clips, config.features, config.data, int(number), int(of), s.progress)
         s.write(extracted, made)

@@ -21,12 +21,12 @@ def partitions(clips: int) -> list[str]:
     Raises:
         UserError: the variable is no whole number from 1 up.
     """
-    parts = max(1, min(whole_number(PODS, least=1) or 1, clips // CLIPS_A_PARTITION))
-    return [f"{part}/{parts}" for part in range(1, parts + 1)]
+    count = max(1, min(whole_number(PODS, least=1) or 1, clips // CLIPS_A_PARTITION))
+    return [f"{number}/{count}" for number in range(1, count + 1)]
 
 
 def extract_part(
-    store: Store, catalog: Manifest, spec: FeatureSpec, config: DataConfig, part: int, parts: int, progress: Progress
+    store: Store, catalog: Manifest, spec: FeatureSpec, config: DataConfig, partition: int, of: int, progress: Progress
 ) -> Manifest:
     """Frames and facts of one partition's share of the clips that had none when the first of them began.
 
@@ -38,21 +38,22 @@ def extract_part(
         catalog: result of ``build_catalog`` or ``list_clips``.
         spec: how sound becomes frames.
         config: as :func:`extract_features` will have it.
-        part: number of this partition, from 1.
-        parts: how many there are.
+        partition: its number, from 1.
+        of: how many there are.
         progress: told how many clips are done, with seconds of sound a second.
 
     Raises:
         UserError: a file that is no longer what the catalog says.
     """
-    assert 1 <= part <= parts
+    assert 1 <= partition <= of
     key = patches_key(catalog, spec, config)
     if find(store, STEP, key) is not None:
-        return Manifest("extract_part", key, digest([]), {}, {"part": part, "parts": parts, "clips": 0}, reused=True)
-    shelf = Parts(store, spec)
-    own = fixed_plan(shelf, key, wanted(store, catalog), parts).share(part, parts)
-    there = filled(shelf, own)
-    tables = fill(shelf, own, there, open_store(catalog.facts["data"]), progress)
+        facts = {"partition": partition, "of": of, "clips": 0}
+        return Manifest("extract_part", key, digest([]), {}, facts, reused=True)
+    parts = Parts(store, spec)
+    own = fixed_plan(parts, key, wanted(store, catalog), of).share(partition, of)
+    there = filled(parts, own)
+    tables = fill(parts, own, there, open_store(catalog.facts["data"]), progress)
     shards = {name: shard for name, table in tables.items() if (shard := shard_of(table)) is not None}
-    facts = {"part": part, "parts": parts, "clips": sum(map(len, own.values()))}
+    facts = {"partition": partition, "of": of, "clips": sum(map(len, own.values()))}
     return Manifest("extract_part", key, digest(list(tables)), shards, facts, reused=len(there) == len(own))

@@ -35,10 +35,10 @@ class Plan:
     have: Planned
     new: Planned
 
-    def share(self, part: int, parts: int) -> Planned:
-        """The new parts that are made by one partition of several: neighbours, about as many for each."""
+    def share(self, partition: int, of: int) -> Planned:
+        """The new parts that are made by one partition, numbered from 1: neighbours, about as many for each."""
         names = list(self.new)
-        begin, end = (len(names) * number // parts for number in (part - 1, part))
+        begin, end = (len(names) * number // of for number in (partition - 1, partition))
         return {name: self.new[name] for name in names[begin:end]}
 
 
