@@ -45,9 +45,16 @@ def _check_work(work: Path) -> Iterator[Line]:
 
 
 def _check_torch() -> Iterator[Line]:
-    done = subprocess.run(
-        [sys.executable, "-c", TORCH], capture_output=True, text=True, timeout=TORCH_SECONDS, check=False
-    )
+    command = [sys.executable, "-c", TORCH]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TORCH_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        what = f"torch did not start within {TORCH_SECONDS:g} s"
+        if visible_gpus():
+            yield Line("bad", "machine", what, "see whether the GPUs' driver hangs (nvidia-smi)", mendable=False)
+        else:
+            yield Line("note", "machine", what, "the machine is busy or its disk slow: check again")
+        return
     if done.returncode != 0:
         told = one_line(RuntimeError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no reason told"))
         hint = (
