@@ -83,10 +83,11 @@ def show_schedules(cluster_file: Path | None, json: bool) -> None:
     if json:
         print_json({"timezone": zone.key, "timezone_from": why, "schedules": told})
         return
+    newest = {each["name"]: each["id"] for each in told if each["ours"]}
     rows = [
         [
             each["name"] if each["ours"] else f"{each['name']} (not ours)",
-            "paused" if each["paused"] else "fires",
+            _state(each, newest),
             each["cron"],
             _moment(datetime.fromisoformat(each["next"])) if each["next"] else "–",
             each["graph"].removeprefix("earmark-").rpartition("-")[0],
@@ -160,6 +161,13 @@ def _agree(yes: bool) -> None:
     if not typer.confirm("make these changes?"):
         print("nothing was changed")
         raise typer.Exit(1)
+
+
+def _state(told: Mapping[str, Any], newest: Mapping[str, str]) -> str:
+    """One that was replaced stays until its run has ended."""
+    if told["ours"] and newest[told["name"]] != told["id"]:
+        return "replaced"
+    return "paused" if told["paused"] else "fires"
 
 
 def _told(run: Recurring, zone: ZoneInfo) -> dict[str, Any]:

@@ -77,6 +77,16 @@ def test_a_file_is_applied_once_listed_and_refreshed_when_the_graph_changes(api,
     assert listed["schedules"][0]["next"] is not None
     assert "Mon 2026-11-23 03:00:04 │ SUCCEEDED" in schedule("list")
 
+    replaced = {**run, "recurring_run_id": "old-1", "mode": "DISABLE", "created_at": "2026-11-01T00:00:00Z"}
+    api.objects["recurringruns"].append(replaced)
+    states = [line.split("│")[1:3] for line in schedule("list").splitlines() if "│" in line]
+    assert [(name.strip(), state.strip()) for name, state in states] == [
+        ("weekly", "replaced"),
+        ("weekly", "fires"),
+        ("nightly", "paused"),
+    ]
+    api.objects["recurringruns"].remove(replaced)
+
     api.writes.clear()
     assert schedule("apply", "FILE").endswith("nothing to change\n")
     assert api.writes == []
