@@ -130,9 +130,14 @@ def test_the_cause_of_a_failure_stays_under_the_run_until_the_step_succeeds():
 
 def test_every_attempt_that_could_say_so_is_counted(monkeypatch):
     monkeypatch.setenv("EARMARK_PRICE_PER_HOUR", "3.6")
-    with pytest.raises(SystemExit), step("train_model", "run-1", "vgg") as s:
-        s.gpus = 2
-        raise EarmarkError("lost")
+
+    def lose_two_gpus():
+        with step("train_model", "run-1", "vgg") as s:
+            s.gpus = 2
+            raise EarmarkError("lost")
+
+    with pytest.raises(SystemExit):
+        lose_two_gpus()
     with pytest.raises(KeyboardInterrupt), step("train_model", "run-1", "vgg"):
         raise KeyboardInterrupt
     Meter(open_store(), "run-1", "train_model.vgg")  # killed without a word
