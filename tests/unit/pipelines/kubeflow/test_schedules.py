@@ -107,6 +107,16 @@ def test_what_is_wrong_is_named_with_its_line(read, old, new, line, message):
     assert message in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("pipeline", "options"), [("evaluate", "{model: birds}"), ("embed", "{model: birds, kind: whitened}")]
+)
+def test_a_model_is_not_looked_up_in_this_machines_own_registry(read, monkeypatch, pipeline, options):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    text = f"schedules:\n  - {{name: a, pipeline: {pipeline}, cron: 0 3 * * *, data: s3://a/b, options: {options}}}\n"
+    with pytest.raises(UserError, match=r"line 2: .*set MLFLOW_TRACKING_URI"):
+        read(text)
+
+
 def test_the_example_can_be_applied():
     path = Path(__file__).parents[4] / "examples" / "schedules.yaml"
     wanted, _ = read_schedules(path)
