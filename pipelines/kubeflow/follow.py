@@ -6,17 +6,20 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from earmark.checking.lines import MARKS
 from earmark.errors import EarmarkError
 from earmark.pipelines.kubeflow.client import Kubeflow
 from earmark.pipelines.kubeflow.kube import Kube, Unseen, open_kube
 from earmark.pipelines.kubeflow.logs import Reader
-from earmark.pipelines.kubeflow.pods import Trouble, pods_of, refused_of, step_of, troubles
+from earmark.pipelines.kubeflow.pods import Trouble, pods_of, refused_of, step_of, troubles, waits_for
 from earmark.pipelines.kubeflow.steps import ENDED, Step, steps_of, told
 from earmark.pipelines.terminal import Terminal
 
 POLL_SECONDS = 3.0
 QUIET_SECONDS = 60.0
 """After so long without a word it is said where the run is."""
+SLOW_SECONDS = 10.0
+"""A pod that has not started by then is asked what it waits for."""
 REFUSED_SECONDS = 10.0
 """How often Argo's word on the whole run is read, which is large; a refused pod is found nowhere else."""
 AWAY_SECONDS = 600.0
@@ -40,6 +43,8 @@ class Follower:
         self._read: set[str] = set()
         self._spoke = time.monotonic()
         self._looked = 0.0
+        self._pending: dict[str, float] = {}
+        self._waits: set[tuple[str, str]] = set()
 
     def follow(self) -> Any:
         """The run, once it has ended.
@@ -114,9 +119,23 @@ class Follower:
                 mark = "[yellow]![/]" if trouble.waits else "[red]✗[/]"
                 self._say(f"{mark} {_plain(str(trouble))}", markup=True)
         for pod in pods:
-            name, phase = pod["metadata"]["name"], pod["status"].get("phase")
-            if step_of(pod) is not None and phase != "Pending" and name not in self._read:
+            name, step, phase = pod["metadata"]["name"], step_of(pod), pod["status"].get("phase")
+            if step is None or name in self._read:
+                continue
+            if phase == "Pending":
+                self._tell_wait(kube, name, step)
+            else:
                 self._tell_log(kube, name, phase)
+
+    def _tell_wait(self, kube: Kube, pod: str, step: str) -> None:
+        """What a pod has waited for since it was first seen a while ago, each thing once."""
+        since = self._pending.setdefault(pod, time.monotonic())
+        if time.monotonic() - since > SLOW_SECONDS:
+            self._pending[pod] = time.monotonic()
+            told = waits_for(kube, self.kubeflow.namespace, pod)
+            if told and (pod, told) not in self._waits:
+                self._waits.add((pod, told))
+                self._say(f"  {step}: {told}")
 
     def _tell_log(self, kube: Kube, pod: str, phase: str) -> None:
         reader = self._readers.setdefault(pod, Reader())
@@ -124,7 +143,7 @@ class Follower:
             if event["earmark"] == "error":
                 self.errors.append(event)
                 self._say(f"[red]✗[/] {event['step']} failed: {_plain(event['message'])}", markup=True)
-            elif event["earmark"] != "started":
+            elif event["earmark"] != "started" and not event.get("message", "").startswith(MARKS["ok"]):
                 self._event(event)
         if phase not in ("Succeeded", "Failed"):
             return

@@ -16,6 +16,8 @@ STEP = re.compile(r"\.(?P<task>[a-z0-9-]+)\(\d+\)\.executor(\(\d+\))?$")
 
 NO_IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable")
 NO_CONFIG = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
+SLOW = ("Pulling", "FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox")
+"""Reasons of events about what may take long, or for ever."""
 LOST = ("Evicted", "Preempting", "NodeLost", "NodeShutdown", "Terminated", "UnexpectedAdmissionError")
 
 
@@ -54,6 +56,18 @@ def refused_of(kube: Kube, namespace: str, run: str) -> list[Trouble]:
         return []
     nodes = [node for flow in found for node in (flow.get("status", {}).get("nodes") or {}).values()]
     return [trouble for node in nodes for trouble in refused(node)]
+
+
+def waits_for(kube: Kube, namespace: str, pod: str) -> str:
+    """What a pod that does not start yet waits for, in the cluster's words; "" where nothing is told."""
+    path = f"/api/v1/namespaces/{namespace}/events"
+    try:
+        events = kube.get(path, fieldSelector=f"involvedObject.name={pod}")["items"]
+    except Unseen:
+        return ""
+    told = [event for event in events if event["reason"] in SLOW]
+    latest = max(told, key=lambda event: event.get("lastTimestamp") or "", default={"message": ""})
+    return " ".join(latest["message"].split())[:300]
 
 
 def step_of(pod: Mapping[str, Any]) -> str | None:

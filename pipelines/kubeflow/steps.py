@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
-GROUP = re.compile(r"root|(exit-handler|for-loop|condition|condition-branches)-\d+")
+GROUP = re.compile(r"root|iteration(-\w+)*|(exit-handler|for-loop|condition|condition-branches)-\d+")
 """Tasks that hold others; they and the steps have drivers, and nothing else has."""
 EPOCH_YEAR = 1970
 """The API tells times that are not known yet as the beginning of 1970."""

@@ -37,6 +37,19 @@ def test_a_step_that_failed_has_its_time(run):
     assert steps[0].seconds == 31.0
 
 
+def test_loops_and_their_turns_are_no_steps(run):
+    steps = steps_of(run("looping"))
+    assert [step.name for step in steps] == [
+        "preflight",
+        "build_catalog",
+        "extract_part",
+        "extract_features",
+        "assemble_dataset",
+        "train_model",
+    ]
+    assert told(steps) == "5 done, now train_model"
+
+
 def test_a_cancelled_run_is_not_called_failed(run):
     assert RUNS["canceled"]["state"] == "FAILED"
     assert state_of(run("canceled")) == "CANCELED"
