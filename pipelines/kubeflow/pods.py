@@ -37,14 +37,13 @@ class Trouble:
 
 
 def pods_of(kube: Kube, namespace: str, run: str) -> list[dict[str, Any]]:
-    """The pods of a run, by Kubeflow's id.
+    """The pods of a run, by Kubeflow's id, in the order that they were made.
 
     Raises:
         Unseen: they are not to be seen from here.
     """
     found = kube.get(f"/api/v1/namespaces/{namespace}/pods", labelSelector=f"{RUN_LABEL}={run}")
-    pods: list[dict[str, Any]] = found["items"]
-    return pods
+    return sorted(found["items"], key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
 
 
 def refused_of(kube: Kube, namespace: str, run: str) -> list[Trouble]:
