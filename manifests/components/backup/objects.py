@@ -14,6 +14,7 @@ from pathlib import Path
 
 import boto3
 from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import ClientError
 
 BUCKETS = ("earmark", "sounds", "mlflow")
 ROOT = Path(os.environ.get("BACKUP", "/backup"))
@@ -23,18 +24,34 @@ PARTS = TransferConfig(multipart_threshold=8 << 20, multipart_chunksize=8 << 20)
 store = boto3.client("s3", endpoint_url=os.environ["ENDPOINT"], region_name=os.environ["REGION"])
 
 
-def fetch(bucket: str, key: str, etag: str) -> dict:
-    """The line of one object; its bytes are copied unless they are there."""
-    name = hashlib.sha256("\0".join((bucket, key, etag)).encode()).hexdigest()
-    path = BYTES / name[:2] / name
-    facts = path.with_suffix(".json")
-    if not facts.exists():  # written after the bytes
-        path.parent.mkdir(parents=True, exist_ok=True)
-        found = store.get_object(Bucket=bucket, Key=key, IfMatch=f'"{etag}"')
-        with path.open("wb") as file:
-            shutil.copyfileobj(found["Body"], file)
-        facts.write_text(json.dumps({"metadata": found["Metadata"], "type": found["ContentType"]}))
-    return {"bucket": bucket, "key": key, "file": f"{name[:2]}/{name}", **json.loads(facts.read_text())}
+def fetch(bucket: str, key: str, etag: str) -> dict | None:
+    """The line of one object, None if it is gone meanwhile; its bytes are copied unless they are there."""
+    while True:
+        name = hashlib.sha256("\0".join((bucket, key, etag)).encode()).hexdigest()
+        path = BYTES / name[:2] / name
+        facts = path.with_suffix(".json")
+        try:
+            if not facts.exists():  # written after the bytes
+                path.parent.mkdir(parents=True, exist_ok=True)
+                found = store.get_object(Bucket=bucket, Key=key, IfMatch=f'"{etag}"')
+                with path.open("wb") as file:
+                    shutil.copyfileobj(found["Body"], file)
+                facts.write_text(json.dumps({"metadata": found["Metadata"], "type": found["ContentType"]}))
+            return {"bucket": bucket, "key": key, "file": f"{name[:2]}/{name}", **json.loads(facts.read_text())}
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                return None
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != 412:
+                raise
+            etag = current(bucket, key) or etag  # replaced since it was listed
+
+
+def current(bucket: str, key: str) -> str | None:
+    """The ETag that an object has now."""
+    try:
+        return store.head_object(Bucket=bucket, Key=key)["ETag"].strip('"')
+    except ClientError:
+        return None
 
 
 def listed(bucket: str) -> list[tuple[str, str, str]]:
@@ -47,7 +64,7 @@ def save(day: Path, keep: int) -> None:
     """Copy what is new, list all, and remove old days with what only they name."""
     objects = [each for bucket in BUCKETS for each in listed(bucket)]
     with ThreadPoolExecutor(8) as pool:
-        lines = list(pool.map(lambda each: fetch(*each), objects))
+        lines = [line for line in pool.map(lambda each: fetch(*each), objects) if line]
     day.mkdir(parents=True, exist_ok=True)
     (day / "objects.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     for old in sorted(day.parent.iterdir())[:-keep]:
