@@ -3,7 +3,6 @@
 import copy
 import json
 import re
-import subprocess
 from pathlib import Path
 
 import kubernetes_validate
