@@ -8,6 +8,7 @@ import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from earmark.config import Experiment
@@ -159,9 +160,12 @@ def findings_of(store: Store, dataset: Manifest) -> list[Finding]:
 
 def software() -> list[tuple[str, str]]:
     """Versions and machine of whoever makes the report."""
-    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("earmark", *PACKAGES)]
+    versions = [f"Python {platform.python_version()}"]
+    for name in ("earmark", *PACKAGES):
+        with suppress(importlib.metadata.PackageNotFoundError):  # the steps image has no torch
+            versions.append(f"{name} {importlib.metadata.version(name)}")
     return [
-        ("Versions", ", ".join([f"Python {platform.python_version()}", *versions])),
+        ("Versions", ", ".join(versions)),
         ("Machine", f"{platform.system()} on {platform.machine()}, {os.cpu_count()} cores"),
     ]
 

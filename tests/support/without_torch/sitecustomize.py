@@ -1,7 +1,7 @@
 """On PYTHONPATH, this makes torch missing in every step that runs in the image without it, and nowhere else."""
 
 import sys
-from importlib import util
+from importlib import metadata, util
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 
@@ -28,6 +28,14 @@ def lacks_torch(name):
     return "base_image=STEPS_IMAGE" in (folder / "component.py").read_text()
 
 
+def installed(name, found=metadata.Distribution.from_name):
+    """A package's metadata; none of what the image leaves out."""
+    if name in LEFT_OUT:
+        raise metadata.PackageNotFoundError(name)
+    return found(name)
+
+
 started = component(sys.orig_argv)
 if started and lacks_torch(started):
     sys.meta_path.insert(0, Missing())
+    metadata.Distribution.from_name = installed
