@@ -31,6 +31,8 @@ REPORTS = {
 }
 """Pages by the steps that write them, the most telling one first."""
 NEWS = "find_news"
+REPEATING = ("register_model", "pool_models")
+"""Steps that fail where a variant did, and say no more than that."""
 
 
 @dataclass(frozen=True)
@@ -127,16 +129,16 @@ def _nothing_new(left: Mapping[str, _Left]) -> bool:
 def _cause(
     causes: Sequence[Cause], failures: Mapping[str, str], left: Mapping[str, _Left], pipeline: str, said: str
 ) -> str:
-    if failures:
-        return "; ".join(f"{variant}: {cause}" for variant, cause in failures.items())
-    if causes:
-        return f"{causes[0].step}: {causes[0].cause}"
+    told = [f"{variant}: {cause}" for variant, cause in failures.items()]
+    told += [f"{cause.step}: {cause.cause}" for cause in causes if not (failures and cause.step in REPEATING)][:1]
+    if told:
+        return "; ".join(told)
     last = max(left, key=lambda name: left[name].written, default=None)
     how_far = f"the last step that ended is {last}" if last else "no step ended"
     missing = LAST_STEPS.get(pipeline, "its last step")
-    told = f"; Kubeflow: {' '.join(said.split())[:200]}" if said else ""
+    word = f"; Kubeflow: {' '.join(said.split())[:200]}" if said else ""
     return (
-        f"{missing} was not reached and no step said why ({how_far}{told}): a pod that could not start, a step "
+        f"{missing} was not reached and no step said why ({how_far}{word}): a pod that could not start, a step "
         "that was killed, or the run's deadline; the run's page in Kubeflow tells which"
     )
 

@@ -78,6 +78,8 @@ def test_variants_that_failed_are_named_although_all_steps_ended(made, receiver)
     assert finish(made).cause == "alexnet: out of memory"
     assert receiver.last["failed_variants"] == {"alexnet": "out of memory"}
     assert receiver.last["champion"] == "vgg"
+    leave_cause(made.store, made.run, Cause("compare_models", "the disk is full", 2))
+    assert finish(made).cause == "alexnet: out of memory; compare_models: the disk is full"
 
 
 def test_where_no_step_said_why_it_is_said_how_far_the_run_came(made):

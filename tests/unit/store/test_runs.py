@@ -1,12 +1,13 @@
 """Runs are found by their ids; whoever writes late takes back nothing of what became of a run."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from earmark.errors import UserError
 from earmark.store import open_store
-from earmark.store.runs import Run, end, find_run, list_runs, now, read_run, record, record_new
+from earmark.store.runs import Run, begin, end, find_run, list_runs, now, read_run, record, record_new, written_from
 
 
 def run(name, started):
@@ -74,3 +75,17 @@ def test_a_run_that_was_stopped_did_not_fail_by_that(store):
 def test_the_end_of_a_run_that_nobody_recorded_is_not_recorded(store):
     assert end(store, "compare-zz99", "failed") is None
     assert len(list_runs(store)) == 2
+
+
+def test_what_counts_as_written_by_a_start_goes_by_the_stores_clock_from_its_first_step_on(store):
+    begin(store, "compare-aa11")
+    began = store.head("runs/compare-aa11/begun.json").modified
+    assert written_from(store, "compare-aa11") == began
+    begin(store, "compare-aa11")  # the first step again, beside steps that are done
+    assert written_from(store, "compare-aa11") == began
+
+
+def test_a_start_without_a_first_step_counts_from_its_own_time_less_what_clocks_differ_by(store):
+    begin(store, "compare-aa11")
+    record(store, run("compare-aa11", "2026-01-03T00:00:00Z"))  # what failed is run again, the first step is not
+    assert written_from(store, "compare-aa11") == datetime(2026, 1, 3, tzinfo=UTC).timestamp() - 60
