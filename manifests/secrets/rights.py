@@ -33,7 +33,7 @@ def rights(prefix: str = "store") -> dict[str, list[str]]:
     return {
         "admin": ["Admin", "Read", "List", "Tagging", "Write"],
         "features": [*sounds, *store, *writes("catalog", "features", results=CLIPS)],
-        "trainer": [*store, *writes("initial", results=TRAINING)],
+        "trainer": [*sounds, *store, *writes("initial", results=TRAINING)],
         "exporter": [*sounds, *store, *writes(results=REGISTERING)],
         "submitter": [*sounds, f"Write:{SOUNDS}", *store, *writes()],
         "mlflow": [*models, f"Tagging:{MODELS}", f"Write:{MODELS}"],

@@ -33,7 +33,7 @@ def cluster_file():
 @pytest.fixture(scope="session")
 def installed():
     """The servers and what the pipelines' namespace needs, as docs/kubernetes.md installs them; left in place."""
-    if not (ROOT / "manifests" / "secrets" / "servers" / "identities.json").exists():
+    if not (ROOT / "manifests" / "secrets" / "servers" / "secrets.yaml").exists():
         subprocess.run(["make", "-C", str(ROOT), "secrets"], check=True, capture_output=True)
     for part in ("overlays/local", "kubeflow"):
         kubectl("apply", "--server-side", "-k", ROOT / "manifests" / part)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from earmark.checking.lines import Line, one_line
 from earmark.checking.reach import TIMEOUT_SECONDS, away, clock_line, reach
 from earmark.checking.room import disk_line, why_not_writable
-from earmark.tracking.connection import QUIET, sqlite_file, tracking_uri
+from earmark.tracking.connection import DEFAULTS, sqlite_file, tracking_uri
 
 PART = "mlflow"
 CREDENTIALS = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
@@ -101,7 +101,7 @@ def _parts(text: str) -> tuple[int, ...]:
 
 def _ask(uri: str, path: str, well: str) -> Generator[Line, None, bool]:
     """A request as the client makes it, with its credentials; what it tells, and whether it went well."""
-    for name, value in QUIET.items():
+    for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
     from mlflow.exceptions import MlflowException
     from mlflow.tracking._tracking_service.utils import get_default_host_creds  # type: ignore[attr-defined]

@@ -23,7 +23,7 @@ LOCKED_POLL_SECONDS = 0.05
 MAX_RACES = 5
 TOKEN, TOKEN_FILE = "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_TOKEN_FILE"
 
-QUIET = {
+DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -34,7 +34,11 @@ QUIET = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    # else a client is sent to the object store itself, by an address that only the cluster's pods can resolve
+    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
+    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
 }
+"""What is set in MLflow's client unless the environment says otherwise."""
 
 T = TypeVar("T")
 
@@ -61,7 +65,7 @@ def connect(uri: str | None = None) -> MlflowClient:
     Raises:
         mlflow.exceptions.MlflowException: the database cannot be opened.
     """
-    for name, value in QUIET.items():
+    for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
     import mlflow
 
