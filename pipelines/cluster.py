@@ -186,9 +186,9 @@ WEBHOOK = {"earmark-webhook": {"keys": ["EARMARK_WEBHOOK_URL"], "optional": True
 BUILT_IN: Mapping[str, Mapping[str, Any]] = {
     "data": {"secrets": {"earmark-store-features": S3_KEYS, **MLFLOW}},
     "features": {"secrets": {"earmark-store-features": S3_KEYS}, "timeout_minutes": 240},
-    "train": {"secrets": {"earmark-store-trainer": S3_KEYS, **MLFLOW}, "memory": "4Gi", "timeout_minutes": 720},
+    "train": {"secrets": {"earmark-store-trainer": S3_KEYS, **MLFLOW}, "memory": "6Gi", "timeout_minutes": 720},
     "evaluate": {"secrets": {"earmark-store-trainer": S3_KEYS, **MLFLOW}, "memory": "3Gi", "timeout_minutes": 120},
-    "register": {"secrets": {"earmark-store-exporter": S3_KEYS, **MLFLOW}, "memory": "3Gi", "timeout_minutes": 120},
+    "register": {"secrets": {"earmark-store-exporter": S3_KEYS, **MLFLOW}, "memory": "4Gi", "timeout_minutes": 120},
     "notify": {
         "secrets": {"earmark-store-exporter": S3_KEYS, **MLFLOW, **WEBHOOK},
         "memory": "1Gi",

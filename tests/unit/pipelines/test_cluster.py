@@ -108,7 +108,7 @@ TRAIN = "profiles:\n  train:\n    "
         (TRAIN + "memory: 1.5Gi", 3, "profiles.train.memory: '1.5Gi' is no size"),
         (TRAIN + "cpu: 2 cores", 3, "profiles.train.cpu: '2 cores' is no CPU quantity: write it as 500m"),
         (TRAIN + "cpu: 0", 3, "profiles.train.cpu: '0' is no CPU quantity"),
-        (TRAIN + "shm: 8Gi", 3, "profiles.train.shm: 8Gi counts in memory, which is 4Gi: make memory larger"),
+        (TRAIN + "shm: 8Gi", 3, "profiles.train.shm: 8Gi counts in memory, which is 6Gi: make memory larger"),
         (TRAIN + "gpus: two", 3, "profiles.train.gpus: must be a valid integer"),
         (TRAIN + "gpus: -1", 3, "profiles.train.gpus: must be greater than or equal to 0 (got -1)"),
         (TRAIN + "run_as_user: 0", 3, "profiles.train.run_as_user: must be greater than or equal to 1"),
