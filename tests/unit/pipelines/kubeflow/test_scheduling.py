@@ -21,10 +21,26 @@ schedules:
 
 
 @pytest.fixture
-def api(monkeypatch, tmp_path):
+def zone_of(monkeypatch):
+    """What the cluster's ConfigMap says."""
+
+    def zone_of(found):
+        def get(self, path):
+            assert path == "/api/v1/namespaces/kubeflow/configmaps/pipeline-install-config"
+            if found is None:
+                raise Unseen("no right")
+            return {"data": {"cronScheduleTimezone": found}}
+
+        monkeypatch.setattr(scheduling, "open_kube", lambda: type("Kube", (), {"get": get})())
+
+    return zone_of
+
+
+@pytest.fixture
+def api(monkeypatch, zone_of):
     api = RecurringApi()
+    zone_of(None)
     monkeypatch.setenv("KFP_ENDPOINT", api.endpoint)
-    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     monkeypatch.delenv("EARMARK_CLUSTER", raising=False)
     yield api
     api.close()
@@ -129,22 +145,6 @@ def test_nothing_is_written_without_consent(api, schedule):
     with pytest.raises(UserError, match="give --yes"):
         schedule("apply", "FILE")
     assert api.writes == []
-
-
-@pytest.fixture
-def zone_of(monkeypatch):
-    """What the cluster's ConfigMap says."""
-
-    def zone_of(found):
-        def get(self, path):
-            assert path == "/api/v1/namespaces/kubeflow/configmaps/pipeline-install-config"
-            if found is None:
-                raise Unseen("no right")
-            return {"data": {"cronScheduleTimezone": found}}
-
-        monkeypatch.setattr(scheduling, "open_kube", lambda: type("Kube", (), {"get": get})())
-
-    return zone_of
 
 
 @pytest.mark.parametrize(
