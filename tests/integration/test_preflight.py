@@ -78,7 +78,7 @@ def test_a_run_that_has_all_it_needs_is_recorded_and_leaves_no_probe(fly):
         ({"data": "s3://sounds/flown/clips.csv"}, "give the path of the CSV, or of a folder of audio", 2),
         ({"data": "s3://absent-sounds/x", "identity": "admin"}, "correct its name (EARMARK_STORE, --data)", 2),
         ({"data": "/nowhere"}, "check the path given by --data", 2),
-        ({"identity": "trainer"}, "s3://sounds/flown: the key trainer-access has no right to this", 2),
+        ({"data": "s3://mlflow/1"}, "s3://mlflow/1: the key features-access has no right to this", 2),
     ],
 )
 def test_what_is_wrong_is_one_error_with_its_remedy(changed, said, wanted, fly):
