@@ -8,9 +8,10 @@ from earmark.components.images import STEPS_IMAGE
 
 
 @dsl.component(base_image=STEPS_IMAGE, install_kfp_package=False)
-def plan_retraining(asked: str, model: str, run: str) -> NamedTuple(
-    "Plan", [("experiment", str), ("variants", List[str])]
-):  # type: ignore[valid-type]  # noqa: UP006
+def plan_retraining(asked: str, model: str, run: str) -> NamedTuple(  # type: ignore[valid-type]
+    "Plan",
+    [("experiment", str), ("variants", List[str])],  # noqa: UP006
+):
     """Lay what was asked over the config of the model's champion, as it is now.
 
     Args:
