@@ -48,7 +48,10 @@ def python(image, code):
     try:
         root = output("buildah", "mount", container).strip()
         config = json.loads(output("buildah", "inspect", container))["OCIv1"]["config"]
-        mounts = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && mount -t tmpfs tmpfs "$0/tmp" && exec "$@"'
+        mounts = (
+            'mkdir -p "$0/dev" && mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && '
+            'mount --rbind /dev "$0/dev" && mount -t tmpfs tmpfs "$0/tmp" && exec "$@"'
+        )
         inside = ["chroot", f"--userspec={config['User']}", root, "/usr/bin/env", "-i", *config["Env"], "python3", "-c"]
         command = ["unshare", "--mount", "sh", "-c", mounts, root, *inside, code]
         return subprocess.run(command, capture_output=True, text=True, check=False)
