@@ -1,10 +1,8 @@
 """The product on a real cluster: installed, submitted to, killed, scheduled. Minutes: a step is two pods."""
 
-import csv
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -42,27 +40,10 @@ def submitted(servers, work, *arguments):
 
 
 @pytest.fixture(scope="module")
-def sounds(tmp_path_factory, examples):
-    """24 real clips of two labels in three folds."""
-    folder = tmp_path_factory.mktemp("sounds") / "two"
-    (folder / "audio").mkdir(parents=True)
-    with (examples / "clips.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    kept = [row for row in rows if row["label"] in sorted({row["label"] for row in rows})[:2]]
-    with (folder / "clips.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(kept)
-    for row in kept:
-        shutil.copy(examples / "audio" / row["filename"], folder / "audio")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def compared(servers, sounds, tmp_path_factory):
+def compared(servers, three_labels, tmp_path_factory):
     """A comparison that was submitted from a folder and waited for."""
     work = tmp_path_factory.mktemp("work")
-    asked = ("compare", "--data", sounds, "--architectures", "fully_connected,alexnet", "--steps", 12, *TINY)
+    asked = ("compare", "--data", three_labels, "--architectures", "fully_connected,alexnet", "--steps", 12, *TINY)
     return *submitted(servers, work, *asked), work
 
 
@@ -103,6 +84,11 @@ def test_the_run_is_listed_and_its_report_fetched(compared, servers, tmp_path):
     fetched = earmark(servers, "report", told["run"], "--output", page)
     assert fetched.returncode == 0, fetched.stderr
     assert page.read_bytes() == Path(told["report"]).read_bytes()
+
+
+def test_features_are_extracted_side_by_side(compared):
+    found = [pod for pod in objects("pods", RUNS, "pipeline/runid") if step_of(pod) == "extract_part"]
+    assert len(found) >= 2
 
 
 def test_steps_are_nobody_special(compared):
