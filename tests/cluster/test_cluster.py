@@ -67,7 +67,7 @@ def test_the_servers_are_there_and_applied_again_change_nothing(installed):
 
 def test_a_folder_becomes_a_champion(compared, servers):
     told, _, work = compared
-    assert {network["variant"] for network in told["networks"]} == {"fully_connected", "alexnet"}
+    assert {network["name"] for network in told["networks"]} == {"fully_connected", "alexnet"}
     page = Path(told["report"])
     assert page.read_text().lower().startswith("<!doctype html>")
     assert work in page.parents

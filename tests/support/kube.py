@@ -42,7 +42,7 @@ def watched(kind, namespace, selector=""):
                 yield event["type"], event["object"]
     finally:
         process.terminate()
-        process.wait()
+        process.communicate()
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def following(namespace, pod):
         yield process.stdout
     finally:
         process.terminate()
-        process.wait()
+        process.communicate()
 
 
 @contextmanager
@@ -67,4 +67,4 @@ def forwarded(namespace, service, port):
         yield int(re.search(r":(\d+) ->", line).group(1))
     finally:
         process.terminate()
-        process.wait()
+        process.communicate()
