@@ -51,6 +51,7 @@ def servers(installed, cluster_file):
         yield {
             **kept,
             **keys,
+            "EARMARK_STORE": "s3://earmark/store",
             "EARMARK_S3_ENDPOINT": f"http://127.0.0.1:{store}",
             "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{mlflow}",
             "EARMARK_CLUSTER": str(cluster_file),
