@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from earmark.config import Config, Experiment
+from earmark.environment import changed_environment
 from earmark.errors import EarmarkError, UserError
 from earmark.progress import Progress
 from earmark.store import Manifest, Store, load, open_store
@@ -176,16 +177,3 @@ def _hasty_store() -> Store:
     """The store, without the patience that a step has with it."""
     with changed_environment(EARMARK_S3_DEADLINE=LAST_WORD_SECONDS):
         return open_store()
-
-
-@contextmanager
-def changed_environment(**values: str) -> Iterator[None]:
-    """Some variables of the environment set, and put back."""
-    before = dict(os.environ)
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name in values:
-            os.environ.pop(name, None)
-        os.environ.update({name: before[name] for name in values if name in before})

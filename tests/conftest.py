@@ -1,6 +1,7 @@
 """What several test folders share: the example clips, and a small dataset cut from them."""
 
 import csv
+import os
 import shutil
 import signal
 from pathlib import Path
@@ -16,6 +17,15 @@ settings.load_profile("earmark")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "esc10"
+
+
+@pytest.fixture(autouse=True)
+def same_environment():
+    """A command that runs in this process sets variables for its steps: none is left to the next test."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")

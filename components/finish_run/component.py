@@ -16,9 +16,10 @@ def finish_run(run: str, status: dsl.PipelineTaskFinalStatus) -> None:
     from earmark.components.adapter import step
 
     with step("finish_run", run, counted=False) as s:
-        from earmark.checking.store import hurry
+        from earmark.checking.lines import HURRY
+        from earmark.environment import changed_environment
         from earmark.notification.finish import finish_run
         from earmark.store import open_store
 
-        hurry()
-        finish_run(open_store(), s.run, status.state, status.error_message or "", s.progress)
+        with changed_environment(**HURRY):
+            finish_run(open_store(), s.run, status.state, status.error_message or "", s.progress)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from functools import partial
 
@@ -30,7 +29,6 @@ def preflight(data: str, progress: Progress) -> None:
         UserError: something that the user can mend is wrong; all that is wrong, with the remedies.
         EarmarkError: all that is wrong is elsewhere, such as a server that is away.
     """
-    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
     checks: dict[str, Check] = {
         "store": check_store,
         "data": partial(check_data, data),

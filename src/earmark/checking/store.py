@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Iterator
 
@@ -15,14 +14,12 @@ from earmark.store.access import Endpoint
 from earmark.store.cache import cache_folder
 
 PART = "store"
-DEADLINE_SECONDS = 5.0
 # Every identity may write below it, however few rights it has.
 PROBES = "runs"
 
 
 def check_store() -> Iterator[Line]:
     """Lines about the store that ``EARMARK_STORE`` names."""
-    hurry()
     store = open_store()
     if isinstance(store, Directory):
         yield from _check_directory(store)
@@ -36,11 +33,6 @@ def check_store() -> Iterator[Line]:
     yield clock_line(PART, answer)
     yield from try_rights(store)
     yield disk_line(PART, cache_folder())
-
-
-def hurry() -> None:
-    """What a step waits for patiently is told at once, in this process."""
-    os.environ["EARMARK_S3_DEADLINE"] = str(DEADLINE_SECONDS)
 
 
 def try_rights(store: Store) -> Iterator[Line]:
