@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from earmark import __version__
+from earmark.components.images import STEPS_IMAGE, TRAIN_IMAGE
 from earmark.errors import unknown_name
 from earmark.pipelines.marked_yaml import Place, read_marked, validate
 
@@ -94,9 +94,9 @@ class Part(BaseModel):
 class Images(Part):
     """What the steps run in."""
 
-    steps: Image = f"ghcr.io/earmark/steps:{__version__}"
+    steps: Image = STEPS_IMAGE
     """Steps that need no network of neurons (data, features, reports)."""
-    train: Image = f"ghcr.io/earmark/train:{__version__}"
+    train: Image = TRAIN_IMAGE
     """Steps that compute with torch."""
 
 
