@@ -32,14 +32,10 @@ def watched(kind, namespace, selector=""):
     chosen = ["-l", selector] if selector else []
     command = [_program(), "get", kind, "-n", namespace, *chosen, "--watch", "-o", "json", "--output-watch-events"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    decoder, text = json.JSONDecoder(), ""
     try:
         for line in process.stdout:
-            text += line
-            if line.rstrip() == "}":
-                event, _ = decoder.raw_decode(text)
-                text = ""
-                yield event["type"], event["object"]
+            event = json.loads(line)
+            yield event["type"], event["object"]
     finally:
         process.terminate()
         process.communicate()
