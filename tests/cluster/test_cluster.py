@@ -117,19 +117,18 @@ def test_a_training_pod_that_is_deleted_mid_run_resumes(servers, data, tmp_path)
     label = f"pipeline/runid={run['kubeflow']}"
     for _, pod in watched("pods", RUNS, label):
         if step_of(pod) == "train_model" and pod["status"]["phase"] == "Running":
-            victim = pod["metadata"]["name"]
+            victim = pod["metadata"]
             break
     told_steps = re.compile(r"train_model/fully_connected: [1-9]\d*/3000 steps")
-    with following(RUNS, victim) as lines:
+    with following(RUNS, victim["name"]) as lines:
         assert any(told_steps.search(line) for line in lines)
-    kubectl("delete", "pod", "-n", RUNS, victim, "--grace-period=0", "--force")
+    kubectl("delete", "pod", "-n", RUNS, victim["name"], "--grace-period=0", "--force")
     again = earmark(servers, "submit", *asked, "--set=train.checkpoint_every_seconds=1", "--wait", "--work", tmp_path)
     if again.returncode != 0:  # Argo saw the exit code first: a failure, which Kubeflow as shipped does not retry
         again = earmark(servers, "retry", run["run"], "--wait", "--work", tmp_path)
     assert again.returncode == 0, again.stderr
-    second = [
-        p for p in objects("pods", RUNS, label) if step_of(p) == "train_model" and p["metadata"]["name"] != victim
-    ]
+    pods = [pod for pod in objects("pods", RUNS, label) if step_of(pod) == "train_model"]
+    second = [pod for pod in pods if pod["metadata"]["uid"] != victim["uid"]]  # Argo uses the name again
     log = "".join(kubectl("logs", "-n", RUNS, pod["metadata"]["name"], "-c", "main") for pod in second)
     assert int(re.search(r"going on from step (\d+) of 3000", log).group(1)) > 0
 
