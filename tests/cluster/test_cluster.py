@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import kfp
@@ -143,11 +144,13 @@ def test_a_schedule_fires_and_ends_where_nothing_is_new(servers, data, tmp_path)
         "options": {"model": MODEL},
     }
     file.write_text(yaml.safe_dump({"schedules": [wanted]}))
+    began = datetime.now(UTC).isoformat()
     applied = earmark(servers, "schedule", "apply", file, "--yes")
     assert applied.returncode == 0, applied.stderr
     try:
         for _, pod in watched("pods", RUNS, "pipeline/runid"):
-            if step_of(pod) == "find_news" and pod["status"]["phase"] == "Succeeded":
+            new = pod["metadata"]["creationTimestamp"] > began
+            if new and step_of(pod) == "find_news" and pod["status"]["phase"] == "Succeeded":
                 fired = pod["metadata"]["labels"]["pipeline/runid"]
                 break
     finally:
