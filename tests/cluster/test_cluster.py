@@ -155,10 +155,12 @@ def test_a_schedule_fires_and_ends_where_nothing_is_new(servers, data, tmp_path)
                 break
     finally:
         file.write_text("schedules: []\n")
-        pruned = earmark(servers, "schedule", "apply", file, "--prune", "--yes")
+        earmark(servers, "schedule", "apply", file, "--prune", "--yes")  # only switched off while its run goes on
+    assert ended(fired) == "SUCCEEDED"
+    pruned = earmark(servers, "schedule", "apply", file, "--prune", "--yes")
     assert pruned.returncode == 0, pruned.stderr
-    state = ended(fired)
-    assert state == "SUCCEEDED"
+    left = json.loads(earmark(servers, "schedule", "list", "--json").stdout)
+    assert "each-minute" not in json.dumps(left)
     runs = json.loads(earmark(servers, "runs", "--json").stdout)
     assert {run["state"] for run in runs if run["run"] == f"retrain-{fired[:8]}"} == {"succeeded"}
 
