@@ -42,5 +42,7 @@ def _kubeflow() -> Mapping[str, Check]:
         return {}
     from earmark.pipelines.checking_kubeflow import check_back_end
     from earmark.pipelines.cluster import read_cluster
+    from earmark.pipelines.kubeflow.client import load_clients
 
+    load_clients()
     return {"kubeflow": lambda: check_back_end(read_cluster())}

@@ -72,6 +72,15 @@ class Kubeflow:
             raise away(self.endpoint, error) from None
 
 
+def load_clients() -> None:
+    """Import Kubeflow's and Kubernetes' clients, before checks that run side by side do.
+
+    Threads that import packages which import each other may find one half made.
+    """
+    import kfp  # noqa: F401
+    import kubernetes  # noqa: F401
+
+
 def connect(cluster: Cluster) -> Kubeflow:
     """The back end that ``KFP_ENDPOINT`` names, asked for its version with the credentials of the environment.
 

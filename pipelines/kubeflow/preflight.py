@@ -12,7 +12,7 @@ from functools import partial
 from earmark.checking.lines import Check, Line, exit_code, run_checks, written
 from earmark.errors import EarmarkError, UserError
 from earmark.pipelines.cluster import STAGES, Cluster
-from earmark.pipelines.kubeflow.client import connect
+from earmark.pipelines.kubeflow.client import connect, load_clients
 from earmark.pipelines.kubeflow.kube import Unseen, open_kube
 from earmark.pipelines.kubeflow.nodes import check_nodes
 from earmark.pipelines.terminal import Terminal
@@ -37,6 +37,7 @@ def check_cluster(cluster: Cluster, pipeline: str, terminal: Terminal, *, any_no
     from earmark.checking.store import check_store
 
     began = time.monotonic()
+    load_clients()
     stages = UNTRAINED.get(pipeline, STAGES)
     checks: dict[str, Check] = {
         "store": check_store,
