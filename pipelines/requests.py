@@ -32,7 +32,6 @@ class Request:
         preset: of the experiment.
         variants: names of the networks, or of networks over folds and seeds.
         width: scale of the networks.
-        width: of the networks.
     """
 
     pipeline: str

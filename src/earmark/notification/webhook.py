@@ -28,6 +28,7 @@ def post(message: Mapping[str, Any]) -> bool:
         return False
     if not url.startswith(("http://", "https://")):
         raise UserError(f"{WEBHOOK} is no address: give one that begins with https://")
+    # Not by urllib3's own retries: it would log the address, which is the secret, at each one.
     for tried in range(1, TRIES + 1):
         status, why = _post(url, json.dumps(message).encode())
         if 200 <= status < 300:
