@@ -9,7 +9,7 @@ from typing import Any
 
 from earmark.architectures import compare_request
 from earmark.catalog import read_folds
-from earmark.config import Experiment, Variant, merge
+from earmark.config import DataConfig, Experiment, Variant, merge
 from earmark.errors import UserError, unknown_name
 
 MOST_SEEDS = 100
@@ -30,7 +30,7 @@ class Folds:
     make: int | None = None
 
 
-def choose_folds(text: str, data: str) -> Folds:
+def choose_folds(text: str, data: str, config: DataConfig) -> Folds:
     """``--folds``: all, names, or a number of folds to make where the data names none.
 
     Folds are the test set in turn; where the data says which clips are test, they are the validation part in turn.
@@ -38,7 +38,7 @@ def choose_folds(text: str, data: str) -> Folds:
     Raises:
         UserError: a fold that is not there (with the nearest name), one fold only, no folds to name or to make.
     """
-    found = read_folds(data)
+    found = read_folds(data, config)
     part = "validation_folds" if found.has_test else "test_folds"
     wanted = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if not found.names:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from earmark.architectures import compare_request
-from earmark.config import Config, DataConfig, EvaluateConfig, Experiment, FeatureSpec, Variant
+from earmark.config import Config, DataConfig, EvaluateConfig, Experiment, FeatureSpec, Variant, make_config
 from earmark.errors import unknown_name
 from earmark.pipelines.folds import Folds, choose_folds, crossval_request
 from earmark.pipelines.runs import run_id
@@ -79,7 +79,8 @@ def ask_crossval(
     Raises:
         UserError: as :func:`ask_compare`; or folds or seeds that cannot be.
     """
-    chosen = choose_folds(folds, absolute(data)) if folds is not None else Folds()
+    config = make_config(preset, patch).data
+    chosen = choose_folds(folds, absolute(data), config) if folds is not None else Folds()
     return _over_variants("crossval", data, crossval_request(preset, patch, architectures, chosen, seeds), "")
 
 

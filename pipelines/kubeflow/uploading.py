@@ -36,7 +36,7 @@ def upload(data: str, sounds: str, terminal: Terminal) -> str:
         The data set's ``s3://`` address, of the CSV where one was named.
     """
     root = open_root(data)
-    files = {info.key: info for info in (*root.audio.values(), *root.csvs)}
+    files = {info.key: info for info in (*root.audio.values(), *root.lists.values())}
     place = f"{sounds.rstrip('/')}/{_name(root)}-{_content(root, files, terminal)}"
     store = open_store(place)
     there = {info.key: info.size for info in store.list()}
@@ -47,7 +47,7 @@ def upload(data: str, sounds: str, terminal: Terminal) -> str:
         _copy(root, store, missing, terminal)
     else:
         terminal.console.print(f"{place} has all {counted(len(files), 'file')} already")
-    return f"{place}/{root.named_csv}" if root.named_csv else place
+    return f"{place}/{root.named}" if root.named else place
 
 
 def _copy(root: DataRoot, store: Store, keys: list[str], terminal: Terminal) -> None:

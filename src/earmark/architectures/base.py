@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Self
+from typing import Literal, Self
 
 import torch
 import torch.nn.functional as F
@@ -51,13 +51,14 @@ class Network(nn.Module):
             held = {f"dense{number}": layer for number, layer in enumerate(layers, start=1)}
         return held | ({"bottleneck": self.bottleneck} if self.bottleneck is not None else {})
 
-    def freeze(self, count: int) -> None:
+    def freeze(self, frozen: int | Literal["all"]) -> None:
         """Take the first stages out of training: their weights get no gradient, their batch norms no new statistics.
 
         Raises:
             UserError: there are fewer stages.
         """
         stages = self.stages()
+        count = len(stages) if frozen == "all" else frozen
         if count > len(stages):
             raise UserError(
                 f"train.freeze_stages is {count} but this network has {len(stages)} stages ({', '.join(stages)}): "

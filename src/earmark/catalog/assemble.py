@@ -17,6 +17,7 @@ from earmark.catalog.grouped import Grouped
 from earmark.catalog.judge import Decoded, judge_clips, judge_duplicates, judge_groups, note_clips
 from earmark.catalog.made_folds import make_folds
 from earmark.catalog.splits import SPLITS, TEST, given_splits, group_units, split_clips
+from earmark.catalog.subsets import balanced
 from earmark.config import DataConfig, digest, result_key
 from earmark.errors import UserError
 from earmark.features import clip_key
@@ -93,13 +94,45 @@ def _assemble(
         split_N = np.full(len(keys), TEST, np.int8)
     else:
         split_N = split_clips(grouped, tied, findings.usable_N, given_N, config)
+    kept_N = findings.usable_N & ~_unbalanced(clips, keys, split_N, findings.usable_N, len(labels), config)
     index = read_table(patches.files["index.parquet"].read(store))
-    dataset = _table(clips, keys, split_N, findings.usable_N, index)
+    dataset = _table(clips, keys, split_N, kept_N, index)
     _write(attempt, dataset, labels, patches)
-    left_out = len(keys) - dataset.num_rows
-    attempt.facts |= {"findings": findings.counts(), "left_out": left_out, "data": catalog.facts["data"]}
+    left_out = len(keys) - int(findings.usable_N.sum())
+    unused = int((findings.usable_N & ~kept_N).sum())
+    attempt.facts |= {
+        "findings": findings.counts(),
+        "left_out": left_out,
+        "unused_test": unused,
+        "data": catalog.facts["data"],
+    }
     counts = ", ".join(f"{count} {split}" for split, count in attempt.facts["clips"].items())
-    progress.note(f"{counts}; {found.num_rows} findings, {left_out} clips left out")
+    balanced_out = f", {unused} test clips not used in the balanced test set" if unused else ""
+    progress.note(f"{counts}; {found.num_rows} findings, {left_out} clips left out{balanced_out}")
+
+
+def _unbalanced(
+    clips: pa.Table,
+    keys: Sequence[str],
+    split_N: NDArray[np.int8],
+    usable_N: NDArray[np.bool_],
+    n_labels: int,
+    config: DataConfig,
+) -> NDArray[np.bool_]:
+    """The test clips that a balanced test set does without, (N,); none where none is asked for."""
+    out_N = np.zeros(len(keys), bool)
+    if config.balanced_test is not None:
+        labels = column(clips, "labels")
+        (test,) = np.nonzero(usable_N & (split_N == TEST))
+        chosen = balanced(
+            [keys[clip] for clip in test.tolist()],
+            [labels[clip] for clip in test.tolist()],
+            n_labels,
+            config.balanced_test,
+            config.balanced_cap,
+        )
+        out_N[test[~chosen]] = True
+    return out_N
 
 
 def _write(attempt: Attempt, dataset: pa.Table, labels: list[dict[str, Any]], patches: Manifest) -> None:

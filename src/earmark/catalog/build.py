@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 STEP = "build_catalog"
-EPOCH = 1
+EPOCH = 2
 CONTENT = ("clip_id", "sha256", "start_s", "end_s", "labels", "unknown_labels", "split", "fold", "group")
 """The columns that make the catalog's digest: claims of headers follow from the bytes."""
 
 
 def build_catalog(store: Store, data: str, config: DataConfig, progress: Progress) -> Manifest:
-    """The catalog of a folder of audio (a folder a label) or of a CSV.
+    """The catalog of a data set, in whatever form it is published.
 
     A data set whose listing has not changed is not read again. Writes ``clips.parquet`` (a clip a row, sorted by
     clip id) and ``labels.json``; the digest is that of the content, wherever the data lies.
@@ -37,7 +37,8 @@ def build_catalog(store: Store, data: str, config: DataConfig, progress: Progres
     Args:
         store: where the result goes.
         data: folder or CSV.
-        config: read only to refuse in seconds what could not become a dataset.
+        config: ``form`` and ``add_parents`` say how it is read; all else only refuses in seconds what could not become
+            a dataset.
         progress: told how many files' headers have been read.
 
     Raises:
@@ -45,7 +46,7 @@ def build_catalog(store: Store, data: str, config: DataConfig, progress: Progres
             a label with fewer groups than splits.
     """
     root = open_root(data)
-    key = result_key(STEP, EPOCH, [root.digest()])
+    key = result_key(STEP, EPOCH, [root.digest(), config.form, f"add_parents={config.add_parents}"])
     manifest = once(store, STEP, key, lambda attempt: _build(attempt, root, config, progress))
     # The catalog may be one that was made to be scored: what that allows, training does not.
     _check_labels(root, manifest.facts["labels"], manifest.facts["source"], config)
@@ -54,8 +55,8 @@ def build_catalog(store: Store, data: str, config: DataConfig, progress: Progres
 
 
 def _build(attempt: Attempt, root: DataRoot, config: DataConfig, progress: Progress) -> None:
-    claims, declared = read_claims(root)
-    labels, indices, unknown = index_labels(claims.labels, declared)
+    claims = read_claims(root, config)
+    labels, indices, unknown = index_labels(claims.labels, claims.declared)
     folds = natural({fold for fold in claims.folds if fold is not None})
     _check(root, claims, labels, indices, folds, config)
     headers = read_headers(root, sorted(set(claims.uris)), attempt.store, progress)
@@ -69,9 +70,13 @@ def _build(attempt: Attempt, root: DataRoot, config: DataConfig, progress: Progr
         "clips": table.num_rows,
         "labels": [label.name for label in labels],
         "source": claims.source,
+        "dropped": dict(claims.dropped),
+        "coverage": {name: list(counts) for name, counts in claims.coverage.items()},
         "multi_label": any(len(found) > 1 for found in indices),
         "folds": folds,
     }
+    for reason, count in claims.dropped.items():
+        progress.note(f"{count} listed clips not taken: {reason}")
 
 
 def _check(
@@ -97,7 +102,7 @@ def _check_labels(root: DataRoot, labels: list[str], source: str, config: DataCo
     found = f"one label, {labels[0]!r}" if labels else "no label"
     needed = "" if config.all_test else ", and a tagger needs two or more"
     remedy = "put the clips in one folder a label, or add a CSV with file and label"
-    if source == "csv":
+    if source != "folders":
         remedy = "label the clips" if config.all_test else "label the clips with two labels or more"
     raise UserError(f"{root.store.uri} has {found}{needed}: {remedy}")
 

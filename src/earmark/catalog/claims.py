@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 SPLIT_NAMES = {
     "train": "train",
@@ -19,10 +20,10 @@ SPLIT_NAMES = {
 
 @dataclass(frozen=True)
 class Claims:
-    """Columns of equal length.
+    """Columns of equal length, and what the whole data set says.
 
     Attributes:
-        source: ``folders`` or ``csv``.
+        source: name of the form that was read (``folders``, ``csv``, ``audioset``, …).
         clip_ids: path relative to the data root; ``#start-end`` follows for a segment, ``@line`` for a repeated row.
         uris: key of the file in the data root; a key that is not there is a missing file.
         labels: names (or ids) as written, without repeats.
@@ -30,6 +31,11 @@ class Claims:
         splits: ``train``, ``validation`` or ``test``, all given or all None.
         folds: names of folds, all given or all None.
         groups: clips that must stay in one split together; None where the data says nothing.
+        declared: (id, name) of every label there is, in order; None lets the clips say.
+        dropped: how many listed clips are not among these, by reason.
+        coverage: of each label by name, how many of its listed clips are there and how many are listed; empty where
+            the data set is expected to be whole.
+        places: where each clip is listed (``esc50.csv line 12``), empty where nothing lists them.
     """
 
     source: str
@@ -41,3 +47,7 @@ class Claims:
     splits: list[str | None]
     folds: list[str | None]
     groups: list[str | None]
+    declared: list[tuple[str, str]] | None = None
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    coverage: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    places: list[str] = field(default_factory=list)

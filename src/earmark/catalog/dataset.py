@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from earmark.catalog.assemble import evaluated_digest
 from earmark.catalog.content import column
 from earmark.catalog.splits import SPLITS
+from earmark.catalog.subsets import at_least, most_frequent, nested_share
+from earmark.config import TrainConfig
 from earmark.errors import UserError, unknown_name
 from earmark.features import FrameStore
 from earmark.store import Manifest, Store
@@ -87,6 +89,61 @@ class Dataset:
     def frames(self) -> FrameStore:
         """The stored frames of all clips, memory-mapped."""
         return FrameStore.open(self._store, self._patches)
+
+    def narrowed(self, labels: int | None) -> Dataset:
+        """The same with its so many most frequent labels (by training clips) alone; None has them all.
+
+        Clips that carry none of them are not in it.
+
+        Raises:
+            UserError: there are fewer labels.
+        """
+        import pyarrow as pa
+
+        if labels is None or labels == len(self.labels):
+            return self
+        if labels > len(self.labels):
+            raise UserError(
+                f"{labels} labels are asked for (config train.labels or evaluate.labels) and the dataset has "
+                f"{len(self.labels)}: give a number of at most {len(self.labels)}"
+            )
+        kept = most_frequent(column(self._rows("train"), "labels"), len(self.labels), labels)
+        new = {label: at for at, label in enumerate(kept)}
+        lists = [[new[label] for label in found if label in new] for found in column(self._table, "labels")]
+        at = self._table.column_names.index("labels")
+        table = self._table.set_column(at, "labels", pa.array(lists, self._table["labels"].type))
+        table = table.filter(pa.array([bool(found) for found in lists]))
+        told = [{"name": self.labels[label], "id": self.label_ids[label]} for label in kept]
+        return self._with(table, told)
+
+    def learned(self, train: TrainConfig) -> Dataset:
+        """What a training learns from: its labels, and its share of the training clips; other parts keep theirs.
+
+        Raises:
+            UserError: as :meth:`narrowed`.
+        """
+        import pyarrow as pa
+
+        narrow = self.narrowed(train.labels)
+        if train.clip_share == 1.0 and train.clips_per_label is None:
+            return narrow
+        rows = narrow._rows("train")
+        keys, labels = column(rows, "clip_key"), column(rows, "labels")
+        if train.clips_per_label is not None:
+            chosen_N = at_least(keys, labels, len(narrow.labels), train.clips_per_label)
+        else:
+            chosen_N = nested_share(keys, labels, len(narrow.labels), train.clip_share)
+        left_out = {key for key, chosen in zip(keys, chosen_N, strict=True) if not chosen}
+        kept = [key not in left_out for key in column(narrow._table, "clip_key")]
+        told = [{"name": name, "id": own} for name, own in zip(narrow.labels, narrow.label_ids, strict=True)]
+        return narrow._with(narrow._table.filter(pa.array(kept)), told)
+
+    def _with(self, table: pa.Table, labels: list[dict[str, Any]]) -> Dataset:
+        other = Dataset(table, labels, self._store, self._patches)
+        other.single_label = self.single_label
+        if "frames" in self.__dict__:
+            other.__dict__["frames"] = self.frames
+        return other
 
     def clips(self, split: str) -> list[Clip]:
         """The clips of ``train``, ``validation`` or ``test``, in the order of their keys."""

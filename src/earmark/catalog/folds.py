@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from earmark.catalog.adapters import read_claims
 from earmark.catalog.root import open_root
 from earmark.catalog.splits import natural
+from earmark.config import DataConfig
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,13 @@ class NamedFolds:
     has_splits: bool
 
 
-def read_folds(data: str) -> NamedFolds:
-    """The folds of the data set at a folder or CSV.
+def read_folds(data: str, config: DataConfig) -> NamedFolds:
+    """The folds of the data set at a folder or CSV, in the form that the config names.
 
     Raises:
         UserError: no data there, or a CSV that says what cannot be.
     """
-    claims, _ = read_claims(open_root(data))
+    claims = read_claims(open_root(data), config)
     has_test = "test" in claims.splits
     pairs = zip(claims.folds, claims.splits, strict=True)
     names = {fold for fold, split in pairs if fold is not None and split != "test"}

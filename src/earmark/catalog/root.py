@@ -1,4 +1,4 @@
-"""The data root: the audio files and CSVs that lie in it, listed once, by name, size and mark."""
+"""The data root: the audio files and lists that lie in it, listed once, by name, size and mark."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from earmark.features import AUDIO_SUFFIXES
 from earmark.store import ObjectInfo, Store, open_store
 from earmark.store.directory import Directory
 
+NAMED_SUFFIXES = frozenset({".csv", ".jsonl"})
+"""Lists that may be named as the data."""
+LIST_SUFFIXES = frozenset({*NAMED_SUFFIXES, ".json", ".txt"})
+"""Files that may say something of the clips."""
+
 
 @dataclass(frozen=True)
 class DataRoot:
@@ -18,20 +23,25 @@ class DataRoot:
 
     Attributes:
         store: where its objects are read.
-        named_csv: key of the CSV that was named as the data, None where a folder was.
+        named: key of the list (CSV, JSON lines) that was named as the data, None where a folder was.
         audio: audio files by key.
-        csvs: CSV files directly in the root, in order of their keys.
+        lists: what may say something of them, at any depth: files with one of ``LIST_SUFFIXES``, by key.
     """
 
     store: Store
-    named_csv: str | None
+    named: str | None
     audio: dict[str, ObjectInfo]
-    csvs: list[ObjectInfo]
+    lists: dict[str, ObjectInfo]
+
+    @property
+    def csvs(self) -> list[str]:
+        """CSV files directly in the root, in order of their keys."""
+        return sorted(key for key in self.lists if "/" not in key and key.lower().endswith(".csv"))
 
     def digest(self) -> str:
         """Changes when a file comes, goes or may have changed, or when the root is another; no file is read."""
-        listed = [[info.key, info.size, info.mark] for info in (*self.csvs, *self.audio.values())]
-        return digest([self.store.uri, self.named_csv, listed])
+        listed = [[info.key, info.size, info.mark] for info in (*self.lists.values(), *self.audio.values())]
+        return digest([self.store.uri, self.named, listed])
 
     def place(self, key: str) -> str:
         """Where an object lies, for messages."""
@@ -39,30 +49,35 @@ class DataRoot:
 
 
 def open_root(data: str) -> DataRoot:
-    """List the data set at a folder, or beside a CSV.
+    """List the data set at a folder, or beside a list of clips (CSV or JSON lines).
 
     Raises:
-        UserError: nothing there, a file that is no CSV, or no audio; with the remedy.
+        UserError: nothing there, a file that is no list, or no audio; with the remedy.
     """
-    named_csv = None
-    where = data.rstrip("/")
-    if PurePosixPath(where).suffix.lower() == ".csv":
-        where, _, named_csv = where.rpartition("/")
-        where = where or ("/" if data.startswith("/") else ".")
+    where, named = place_of(data)
     store = open_store(where or "/")
     if isinstance(store, Directory):
         _check_folder(store.root)
-    listed = list(store.list())
+    listed = sorted(store.list(), key=lambda info: info.key)
     audio = {info.key: info for info in listed if PurePosixPath(info.key).suffix.lower() in AUDIO_SUFFIXES}
-    csvs = [info for info in listed if "/" not in info.key and info.key.lower().endswith(".csv")]
-    if named_csv is not None and named_csv not in {info.key for info in csvs}:
+    lists = {info.key: info for info in listed if PurePosixPath(info.key).suffix.lower() in LIST_SUFFIXES}
+    if named is not None and named not in lists:
         raise UserError(f"{data} is not there: give the path of the CSV, or of a folder of audio")
     if not audio:
         raise UserError(
             f"no audio below {store.uri}: put the clips in one folder a label, or beside a CSV with file and label "
             "(WAV, FLAC, Ogg, Opus, MP3)"
         )
-    return DataRoot(store, named_csv, audio, csvs)
+    return DataRoot(store, named, audio, lists)
+
+
+def place_of(data: str) -> tuple[str, str | None]:
+    """The folder of a data set, and the name of the list in it where ``--data`` is one."""
+    where = data.rstrip("/")
+    if PurePosixPath(where).suffix.lower() not in NAMED_SUFFIXES:
+        return where, None
+    folder, _, named = where.rpartition("/")
+    return folder or ("/" if data.startswith("/") else "."), named
 
 
 def _check_folder(path: Path) -> None:

@@ -20,6 +20,7 @@ from earmark.config.tree import (
     EvaluateConfig,
     FeatureSpec,
     GateConfig,
+    HeadConfig,
     Part,
     TrainConfig,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "Experiment",
     "FeatureSpec",
     "GateConfig",
+    "HeadConfig",
     "Part",
     "TrainConfig",
     "Variant",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -29,6 +29,8 @@ class Variant(Part):
 class Experiment(Part):
     """What a pipeline run is asked to do."""
 
+    question: Literal["networks", "labels", "data", "transfer", "variants"] = "networks"
+    """What the variants are compared for; the report's tables follow it."""
     base: Config
     variants: tuple[Variant, ...] = Field(min_length=1)
 

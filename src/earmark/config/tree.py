@@ -32,8 +32,13 @@ class FeatureSpec(Part):
 
 
 class DataConfig(Part):
-    """How a catalog becomes a dataset."""
+    """How clips are read, and how a catalog becomes a dataset."""
 
+    form: str = "auto"
+    """The form in which the data is published: folders, csv, jsonl, audioset, fsd50k, urbansound8k, speech_commands, …
+    (`earmark data forms`). auto takes the first that recognises it."""
+    add_parents: bool = False
+    """Give each clip the ancestors of its labels too, where the data has an ontology; abstract ones stay out."""
     test_folds: tuple[str, ...] = ()
     """Folds that are the test set, where the data names folds; empty means the last fold by name."""
     validation_folds: tuple[str, ...] = ()
@@ -45,6 +50,11 @@ class DataConfig(Part):
     """Share of groups (one a label at least) that go to test, by hash, where the data names neither split nor fold."""
     validation_share: Share = 0.15
     """Share (one at least) of each label's training groups that are the validation part, where the data names none."""
+    balanced_test: int | None = Field(default=None, ge=1)
+    """Keep about so many test clips of each label, chosen by hash (the paper: 33); other test clips are not used."""
+    balanced_cap: float = Field(default=3.0, ge=1.0)
+    """Where clips have several labels: no label may have more than so many times balanced_test of the chosen clips, as
+    far as other labels can do without them."""
     all_test: bool = False
     """Every clip is test, whatever splits the data names: to score a model that is there. Nothing can be trained so."""
     max_rejected_share: Share = 0.05
@@ -53,6 +63,22 @@ class DataConfig(Part):
     """A clip whose peak stays below this level, in dB of full scale, is silent and left out."""
     clipped_share: Share = 0.01
     """A clip with more than this share of samples at full scale is reported as clipped (and kept)."""
+
+
+class HeadConfig(Part):
+    """What makes scores of embeddings."""
+
+    kind: Literal["linear", "dense", "neighbours"] = "linear"
+    """linear is the paper's output layer; dense puts hidden layers before it; neighbours lets the nearest training
+    clips vote (nothing is trained)."""
+    layers: int = Field(default=2, ge=1)
+    """Hidden layers of a dense head."""
+    units: int = Field(default=1000, ge=1)
+    """Units of each hidden layer at width 1."""
+    neighbours: int = Field(default=5, ge=1)
+    """How many of the nearest training clips vote."""
+    stored_clips: int = Field(default=0, ge=0)
+    """Training clips that a neighbours head holds; set when it is fitted."""
 
 
 class ArchitectureConfig(Part):
@@ -67,6 +93,8 @@ class ArchitectureConfig(Part):
     has one of 128 in any case."""
     dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
     """Dropout before the output layer and between wide dense layers; the paper used none."""
+    head: HeadConfig = HeadConfig()
+    """What follows the embedding."""
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)
     """Options of the network, e.g. final_pool for alexnet, stem for inception_v3, version for resnet50."""
 
@@ -114,6 +142,14 @@ class TrainConfig(Part):
     """In place of steps: about how long training takes, validation counted. The first start measures a few steps, fixes
     the number of steps that fits and keeps it in the checkpoint: a resumed run has the same schedule, and another
     machine that starts anew has another one."""
+    labels: int | None = Field(default=None, ge=2)
+    """Learn the so many most frequent labels (by training clips) alone, from the clips that carry one of them. None
+    learns all."""
+    clip_share: float = Field(default=1.0, gt=0.0, le=1.0)
+    """Learn from this share of the training clips, every label among them; smaller shares are parts of larger ones."""
+    clips_per_label: int | None = Field(default=None, ge=1)
+    """In place of clip_share: about so many training clips of each label (at least, where clips have several); fewer
+    are parts of more."""
     batch_size: int = Field(default=128, ge=1)
     """Patches in a batch, drawn uniformly from all eligible patches."""
     balance: Share = 0.0
@@ -130,8 +166,9 @@ class TrainConfig(Part):
     """A trained network to start from: the folder of a model's package (weights.safetensors, model.json), or a
     registered model, models:/NAME@champion or models:/NAME/3. Architecture, width and features must be the same; the
     head comes along where the labels are the same in the same order."""
-    freeze_stages: int = Field(default=0, ge=0)
-    """How many of the first stages keep the weights of init_from: little data then trains fewer weights."""
+    freeze_stages: Annotated[int, Field(ge=0)] | Literal["all"] = 0
+    """How many of the first stages keep the weights of init_from: little data then trains fewer weights. all trains the
+    head alone, on embeddings that are computed once."""
     optimiser: Literal["adam", "adamw"] = "adam"
     """Adam as in the paper, or AdamW with decay off for norms and biases."""
     learning_rate: float = Field(default=1e-4, gt=0.0)
@@ -186,10 +223,14 @@ class TrainConfig(Part):
     """Warn once if by this step the loss is still that of saying how often each label comes; None never does."""
 
     @model_validator(mode="after")
-    def _one_budget(self) -> Self:
+    def _agrees(self) -> Self:
         given = [f"train.{name}" for name in BUDGETS if getattr(self, name) is not None]
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)} are both given: give one of them")
+        if self.clips_per_label is not None and self.clip_share < 1.0:
+            raise ValueError("train.clip_share and train.clips_per_label are both given: give one of them")
+        if self.freeze_stages == "all" and self.init_from is None:
+            raise ValueError("train.freeze_stages is all, and train.init_from names no network whose stages these are")
         if self.deterministic and self.minutes is not None:
             raise ValueError(
                 "train.minutes says a number of steps that is measured and train.deterministic wants the same every "
@@ -210,6 +251,9 @@ class EvaluateConfig(Part):
     """Distance between the patches of a clip; below 0.96 they overlap."""
     max_silent_share: Share = 1.0
     """Skip patches with more than this share of digitally silent frames, where the clip has others."""
+    labels: int | None = Field(default=None, ge=1)
+    """Count only the so many most frequent labels (by training clips) in the scores, and only clips that carry one of
+    them: networks that learned different labels are then compared on the same. None counts all that were learned."""
     bootstrap_resamples: int = Field(default=1000, ge=100)
     """Resamples of the clips behind each interval."""
     confidence: float = Field(default=0.95, gt=0.0, lt=1.0)

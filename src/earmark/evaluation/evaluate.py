@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from earmark.evaluation.model import Model
 
 STEP = "evaluate_model"
-EPOCH = 3
+EPOCH = 4
 SPLITS = ("validation", "test")
 
 
@@ -50,7 +51,7 @@ def evaluate_model(
         from earmark.evaluation.model import load_model
 
         model = load_model(store, checkpoint)
-        opened = Dataset.open(store, dataset, patches)
+        opened = Dataset.open(store, dataset, patches).narrowed(config.train.labels)
         _check_fit(model, opened, checkpoint)
         _evaluate(attempt, model, opened, checkpoint, dataset, patches, config, progress)
 
@@ -76,36 +77,76 @@ def _evaluate(
     from earmark.evaluation.model import score_clip
     from earmark.evaluation.timelines import timelines
 
-    table = read_table(dataset.files["dataset.parquet"].read(attempt.store))
-    group_of = dict(zip(column(table, "clip_id"), column(table, "group"), strict=True))
     total = sum(len(opened.clips(split)) for split in SPLITS)
-    tables: dict[str, Any] = {}
-    scored: dict[str, Scored] = {}
     done = 0
+    scores: dict[str, NDArray[np.float32]] = {}
     for split in SPLITS:
         clips = opened.clips(split)
-        scores_NC = np.empty((len(clips), len(model.labels)), np.float32)
+        scores[split] = np.empty((len(clips), len(model.labels)), np.float32)
         for number, clip in enumerate(clips):
-            scores_NC[number] = score_clip(model, opened.frames.clip(clip.shard, clip.first_row, clip.rows)).scores_C
+            frames_TF = opened.frames.clip(clip.shard, clip.first_row, clip.rows)
+            scores[split][number] = score_clip(model, frames_TF).scores_C
             done += 1
             progress.update(done, total, "clips")
-        attempt.put(f"scores-{split}.parquet", write_table(scores_table(clips, scores_NC)))
-        groups = [group_of[clip.clip_id] for clip in clips]
-        targets_NC = opened.targets(split)
+    write_scores(attempt, scores, model.output, opened, checkpoint, dataset, config)
+    found = read_table(patches.files["facts.parquet"].read(attempt.store))
+    seconds = dict(zip(column(found, "clip_key"), column(found, "seconds"), strict=True))
+    shown = timelines(model, opened, opened.clips("test"), seconds)
+    attempt.put_json("timelines.json", {"schema_version": 1, "clips": shown})
+
+
+def write_scores(
+    attempt: Attempt,
+    scores: Mapping[str, NDArray[np.float32]],
+    output: str,
+    opened: Dataset,
+    checkpoint: Manifest,
+    dataset: Manifest,
+    config: Config,
+) -> None:
+    """Write what clips' scores are worth: scores, tables, calibration; all facts of an evaluation.
+
+    Args:
+        attempt: of the result.
+        scores: of each part, (N, C): the clips of ``opened`` in its order, one column each of its labels.
+        output: sigmoid or softmax.
+        opened: the clips and labels that the network was trained for.
+        checkpoint: the network's.
+        dataset: what it was trained on.
+        config: of the variant; ``evaluate.labels`` says which labels the tables count.
+    """
+    table = read_table(dataset.files["dataset.parquet"].read(attempt.store))
+    group_of = dict(zip(column(table, "clip_id"), column(table, "group"), strict=True))
+    counted = opened.narrowed(config.evaluate.labels)
+    columns = [opened.labels.index(label) for label in counted.labels]
+    tables: dict[str, Any] = {}
+    scored: dict[str, Scored] = {}
+    for split in SPLITS:
+        clips = opened.clips(split)
+        attempt.put(f"scores-{split}.parquet", write_table(scores_table(clips, scores[split])))
+        scored[split] = Scored(opened.targets(split), scores[split], [group_of[clip.clip_id] for clip in clips])
+        row = {clip.clip_key: number for number, clip in enumerate(clips)}
+        rows = [row[clip.clip_key] for clip in counted.clips(split)]
         tables[split] = split_tables(
-            targets_NC, scores_NC, groups, model.labels, opened.single_label, config.evaluate, config.seed
+            counted.targets(split),
+            scores[split][rows][:, columns],
+            [scored[split].groups[number] for number in rows],
+            counted.labels,
+            opened.single_label,
+            config.evaluate,
+            config.seed,
         )
-        scored[split] = Scored(targets_NC, scores_NC, groups)
-    calibration, trust = fit(scored["validation"], scored["test"], model.output, config.calibration)
+    calibration, trust = fit(scored["validation"], scored["test"], output, config.calibration)
     attempt.put_json("calibration.json", calibration.to_json())
     identity = {"variant": checkpoint.facts["variant"], "name": checkpoint.facts["name"]}
-    digest = opened.evaluated_digest("test")
+    digest = counted.evaluated_digest("test")
     attempt.put_json(
         "metrics.json",
         {
             "schema_version": 1,
             **identity,
             "digest": digest,
+            "labels": opened.labels,
             "single_label": opened.single_label,
             "confidence": config.evaluate.confidence,
             "confusion": tables["test"]["confusion"],
@@ -113,13 +154,10 @@ def _evaluate(
             **tables,
         },
     )
-    found = read_table(patches.files["facts.parquet"].read(attempt.store))
-    seconds = dict(zip(column(found, "clip_key"), column(found, "seconds"), strict=True))
-    shown = timelines(model, opened, opened.clips("test"), seconds)
-    attempt.put_json("timelines.json", {"schema_version": 1, "clips": shown})
     attempt.facts = {
         **identity,
         "digest": digest,
+        "labels": len(counted.labels),
         "clips": {split: tables[split]["clips"] for split in SPLITS},
         **{split: tables[split]["summary"] for split in SPLITS},
         "calibration": brief(calibration, trust),

@@ -105,7 +105,8 @@ def _open(job: Job) -> tuple[World, Dataset, Attempt]:
 
     world = join() if job.processes > 1 else alone()
     store = open_store(job.store)
-    return world, Dataset.open(store, job.dataset, job.patches), Attempt(store, "train_model", job.key)
+    dataset = Dataset.open(store, job.dataset, job.patches).learned(job.config.train)
+    return world, dataset, Attempt(store, "train_model", job.key)
 
 
 def _trainer(job: Job, world: World, dataset: Dataset, attempt: Attempt, progress: Progress, log: Log) -> Trainer:
@@ -165,6 +166,9 @@ def _result(job: Job, dataset: Dataset, trainer: Trainer, network: nn.Module, at
         "multiplies": counts.multiplies,
         "precision": trainer.precision,
         "device": str(trainer.device),
+        "labels": len(dataset.labels),
+        "train_clips": len(dataset.clips("train")),
+        "train_patches": len(trainer.batches.sampler.patches),
         "patches_seen": trainer.steps * config.train.batch_size,
         "patches_per_s": round(statistics.median(point["patches_per_s"] for point in curves["train"]), 2),
         "select": config.train.select,

@@ -7,6 +7,7 @@ from earmark.catalog.claims import Claims
 from earmark.catalog.esc import fill_from_names
 from earmark.catalog.folders import read_folders
 from earmark.catalog.root import open_root
+from earmark.config import DataConfig
 from earmark.errors import UserError
 
 
@@ -19,7 +20,7 @@ def clips(write, noise):
             root = write(name, noise(seed, 0.01))
         if csv is not None:
             write(named, csv)
-        return read_claims(open_root(str(root)))[0]
+        return read_claims(open_root(str(root)), DataConfig())
 
     return make
 
@@ -86,7 +87,7 @@ def test_absolute_paths_into_the_data_are_found(write, noise):
     root = write("x/a.wav", noise(1))
     write("y/a.wav", noise(2))
     write("clips.csv", f"file,label\n{root}/x/a.wav,a\n")
-    assert read_claims(open_root(str(root)))[0].uris == ["x/a.wav"]
+    assert read_claims(open_root(str(root)), DataConfig()).uris == ["x/a.wav"]
 
 
 def test_rows_that_say_the_same_clip_twice_stay_apart(clips):
@@ -103,10 +104,10 @@ def test_a_named_csv_is_used_among_several(write, noise):
     root = write("a.wav", noise(1))
     write("one.csv", "file,label\na.wav,x\n")
     write("two.csv", "file,label\na.wav,y\n")
-    told = refusal(read_claims, open_root(str(root)))
+    told = refusal(read_claims, open_root(str(root)), DataConfig())
     assert "one.csv and two.csv" in told
     assert "name the one to use" in told
-    assert read_claims(open_root(str(root / "two.csv")))[0].labels == [("y",)]
+    assert read_claims(open_root(str(root / "two.csv")), DataConfig()).labels == [("y",)]
 
 
 def test_the_only_csv_with_the_columns_is_used(write, clips):
@@ -117,9 +118,9 @@ def test_the_only_csv_with_the_columns_is_used(write, clips):
 def test_a_list_of_labels_is_read_beside_the_clips(write, noise):
     root = write("dog/a.wav", noise(1))
     write("labels.csv", "index,mid,display_name\n0,/m/0bt9lr,dog\n1,/m/01yrx,cat\n")
-    claims, declared = read_claims(open_root(str(root)))
+    claims = read_claims(open_root(str(root)), DataConfig())
     assert claims.source == "folders"
-    assert declared == [("/m/0bt9lr", "dog"), ("/m/01yrx", "cat")]
+    assert claims.declared == [("/m/0bt9lr", "dog"), ("/m/01yrx", "cat")]
 
 
 @pytest.mark.parametrize(

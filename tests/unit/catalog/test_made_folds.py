@@ -9,6 +9,7 @@ from earmark.catalog.folds import read_folds
 from earmark.catalog.grouped import Grouped
 from earmark.catalog.made_folds import made_names, make_folds
 from earmark.catalog.splits import group_units
+from earmark.config import DataConfig
 from earmark.errors import UserError
 
 LABELS = ["bark", "meow", "rain"]
@@ -129,10 +130,10 @@ def test_folds_are_read_from_the_csv_and_those_that_only_test_clips_have_do_not_
     for name in ("a", "b", "c"):
         root = write(f"{name}.wav", noise(1))
     write("clips.csv", "file,label,fold\na.wav,x,10\nb.wav,y,9\nc.wav,x,9\n")
-    found = read_folds(str(root))
+    found = read_folds(str(root), DataConfig())
     assert (found.names, found.has_test, found.has_splits) == (("9", "10"), False, False)
     write("clips.csv", "file,label,fold,split\na.wav,x,10,train\nb.wav,y,9,dev\nc.wav,x,evaluation,test\n")
-    found = read_folds(str(root))
+    found = read_folds(str(root), DataConfig())
     assert (found.names, found.has_test, found.has_splits) == (("9", "10"), True, True)
     write("clips.csv", "file,label\na.wav,x\nb.wav,y\nc.wav,x\n")
-    assert read_folds(str(root)).names == ()
+    assert read_folds(str(root), DataConfig()).names == ()
