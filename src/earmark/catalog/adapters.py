@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from earmark.catalog.claims import Claims
-from earmark.catalog.esc import fill_from_names
 from earmark.catalog.forms import Form
+from earmark.catalog.forms.audioset import AUDIOSET
+from earmark.catalog.forms.esc import ESC10, ESC50, fill_from_names
+from earmark.catalog.forms.fsd50k import FSD50K
 from earmark.catalog.forms.listed import CSV, declared_labels
 from earmark.catalog.forms.plain import FOLDERS
+from earmark.catalog.ontology import add_parents, find_ontology
 from earmark.catalog.root import DataRoot
 from earmark.config import DataConfig
 from earmark.errors import unknown_name
 
-FORMS: tuple[Form, ...] = (CSV, FOLDERS)
+FORMS: tuple[Form, ...] = (AUDIOSET, FSD50K, ESC10, ESC50, CSV, FOLDERS)
 """Every form, published data sets first: the first that recognises the data reads it."""
 AUTO = "auto"
 
@@ -22,11 +25,14 @@ def read_claims(root: DataRoot, config: DataConfig) -> Claims:
     """What the data claims, read in the form that ``data.form`` names, else in the first that recognises it.
 
     Raises:
-        UserError: no such form, or data that cannot be read in it (names file and line).
+        UserError: no such form, data that cannot be read in it (names file and line), or no ontology for
+            ``data.add_parents``.
     """
     form = _named(config.form) if config.form != AUTO else next(form for form in FORMS if form.recognises(root))
     claims = fill_from_names(form.read(root, config))
-    return claims if claims.declared is not None else replace(claims, declared=declared_labels(root))
+    if claims.declared is None:
+        claims = replace(claims, declared=declared_labels(root))
+    return add_parents(claims, find_ontology(root)) if config.add_parents else claims
 
 
 def _named(name: str) -> Form:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from earmark.catalog.adapters import read_claims
-from earmark.catalog.claims import Claims
+from earmark.catalog.claims import NO_FILE, Claims
 from earmark.catalog.content import content_digest
 from earmark.catalog.grouped import Grouped
 from earmark.catalog.headers import Header, read_headers
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 STEP = "build_catalog"
-EPOCH = 2
+EPOCH = 3
 CONTENT = ("clip_id", "sha256", "start_s", "end_s", "labels", "unknown_labels", "split", "fold", "group")
 """The columns that make the catalog's digest: claims of headers follow from the bytes."""
+LABELS_TOLD = 5
+"""A note names so many labels; the catalog's facts have them all."""
 
 
 def build_catalog(store: Store, data: str, config: DataConfig, progress: Progress) -> Manifest:
@@ -60,7 +63,7 @@ def _build(attempt: Attempt, root: DataRoot, config: DataConfig, progress: Progr
     folds = natural({fold for fold in claims.folds if fold is not None})
     _check(root, claims, labels, indices, folds, config)
     headers = read_headers(root, sorted(set(claims.uris)), attempt.store, progress)
-    table = _table(claims, indices, unknown, headers)
+    table = _table(root, claims, indices, unknown, headers)
     listed = [label.to_json() for label in labels]
     attempt.put("clips.parquet", write_table(table))
     attempt.put_json("labels.json", listed)
@@ -71,12 +74,32 @@ def _build(attempt: Attempt, root: DataRoot, config: DataConfig, progress: Progr
         "labels": [label.name for label in labels],
         "source": claims.source,
         "dropped": dict(claims.dropped),
+        "dropped_labels": dict(claims.dropped_labels),
         "coverage": {name: list(counts) for name, counts in claims.coverage.items()},
         "multi_label": any(len(found) > 1 for found in indices),
         "folds": folds,
     }
+    for told in _dropped(claims):
+        progress.note(told)
+
+
+def _dropped(claims: Claims) -> Iterator[str]:
+    """What of the listed is not in the catalog, a line each."""
     for reason, count in claims.dropped.items():
-        progress.note(f"{count} listed clips not taken: {reason}")
+        yield f"{count} listed clips not taken: {reason}"
+    if claims.dropped_labels:
+        told = _few((f"{name} ({count} clips)" for name, count in sorted(claims.dropped_labels.items())), LABELS_TOLD)
+        yield f"{len(claims.dropped_labels)} listed labels not taken: {told}"
+    missing = claims.dropped.get(NO_FILE, 0)
+    if missing and claims.coverage:
+        least = sorted(claims.coverage.items(), key=lambda item: (item[1][0] / item[1][1], item[0]))
+        worst = _few((f"{name} {there} of {listed}" for name, (there, listed) in least if there < listed), LABELS_TOLD)
+        yield f"{len(claims.uris)} of {len(claims.uris) + missing} listed clips are there; least: {worst}"
+
+
+def _few(entries: Iterable[str], count: int) -> str:
+    told = list(entries)
+    return ", ".join(told[:count]) + (", …" if len(told) > count else "")
 
 
 def _check(
@@ -107,11 +130,14 @@ def _check_labels(root: DataRoot, labels: list[str], source: str, config: DataCo
     raise UserError(f"{root.store.uri} has {found}{needed}: {remedy}")
 
 
-def _table(claims: Claims, indices: list[list[int]], unknown: list[list[str]], headers: dict[str, Header]) -> pa.Table:
+def _table(
+    root: DataRoot, claims: Claims, indices: list[list[int]], unknown: list[list[str]], headers: dict[str, Header]
+) -> pa.Table:
     import pyarrow as pa
     import pyarrow.compute as pc
 
     found = [headers.get(uri, Header("")) for uri in claims.uris]
+    infos = [root.audio.get(uri) for uri in claims.uris]
     # A clip is its own group where the data names none. Its bytes say which it is: a renamed clip keeps its split.
     groups = [
         group or header.sha256 or uri for group, header, uri in zip(claims.groups, found, claims.uris, strict=True)
@@ -121,6 +147,8 @@ def _table(claims: Claims, indices: list[list[int]], unknown: list[list[str]], h
             "clip_id": pa.array(claims.clip_ids, pa.string()),
             "uri": pa.array(claims.uris, pa.string()),
             "sha256": pa.array([header.sha256 for header in found], pa.string()),
+            "size": pa.array([info.size if info else None for info in infos], pa.int64()),
+            "mark": pa.array([info.mark if info else None for info in infos], pa.string()),
             "start_s": pa.array(claims.starts, pa.float64()),
             "end_s": pa.array(claims.ends, pa.float64()),
             "claimed_rate": pa.array([header.rate for header in found], pa.int32()),
@@ -131,6 +159,7 @@ def _table(claims: Claims, indices: list[list[int]], unknown: list[list[str]], h
             "split": pa.array(claims.splits, pa.string()),
             "fold": pa.array(claims.folds, pa.string()),
             "group": pa.array(groups, pa.string()),
+            "place": pa.array(claims.places or [None] * len(found), pa.string()),
         }
     )
     return table.take(pc.sort_indices(table["clip_id"]))
