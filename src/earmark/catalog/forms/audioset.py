@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from earmark.catalog.claims import NO_FILE, Claims
 from earmark.catalog.forms import Form
-from earmark.catalog.forms.rows import check_span, find_list, read_rows, split_list
+from earmark.catalog.forms.rows import brief, check_span, find_list, read_rows, split_list
 from earmark.catalog.ontology import NO_LABEL, Ontology, find_ontology
 from earmark.catalog.root import DataRoot
 from earmark.config import DataConfig
@@ -123,7 +123,7 @@ def _read(root: DataRoot, _config: DataConfig) -> Claims:
         declared=list(names.items()),
         dropped=dict(dropped),
         coverage={names[mid]: (present[mid], listed[mid]) for mid in names if listed[mid]},
-        places=[segment.place for segment in segments],
+        places=[brief(segment.place) for segment in segments],
         dropped_labels=dict(dropped_labels),
     )
 

@@ -18,6 +18,16 @@ class Row(NamedTuple):
     place: str
     cells: list[str]
 
+    @property
+    def brief(self) -> str:
+        """The place without the folder (``vocabulary.csv line 3``), as claims give it."""
+        return brief(self.place)
+
+
+def brief(place: str) -> str:
+    """A place without its folder."""
+    return place.rpartition("/")[2]
+
 
 def read_rows(root: DataRoot, key: str, columns: tuple[str, ...], header: bool = False) -> Iterator[Row]:
     """The rows of a CSV of the data root; empty lines and lines that begin with ``# `` are passed over.
@@ -38,8 +48,10 @@ def read_rows(root: DataRoot, key: str, columns: tuple[str, ...], header: bool =
         raise UserError(f"{place} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
     awaited = header
+    begun = 1
     try:
         for row in reader:
+            begun = reader.line_num + 1
             cells = [cell.strip() for cell in row]
             if not any(cells) or cells[0].startswith("# "):
                 continue
@@ -54,9 +66,7 @@ def read_rows(root: DataRoot, key: str, columns: tuple[str, ...], header: bool =
                 )
             yield Row(f"{place} line {reader.line_num}", cells)
     except csv.Error as error:
-        raise UserError(
-            f"{place} line {reader.line_num} cannot be read as CSV ({error}): use commas and double quotes"
-        ) from None
+        raise UserError(f"{place} line {begun} cannot be read as CSV ({error}): use commas and double quotes") from None
 
 
 def _check_header(place: str, line: int, cells: list[str], columns: tuple[str, ...]) -> None:
