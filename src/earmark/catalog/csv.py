@@ -18,6 +18,21 @@ def read_csv(root: DataRoot, sheet: Sheet) -> Claims:
     Raises:
         UserError: a needed column is missing, or a row says what cannot be (names the line), or no file is there.
     """
+    return claim(root, sheet, "csv", [_split_labels(text) for text in sheet.texts("label")])
+
+
+def claim(root: DataRoot, sheet: Sheet, source: str, labels: list[tuple[str, ...]]) -> Claims:
+    """What a list of clips claims.
+
+    Args:
+        root: the data.
+        sheet: the list, a clip a row.
+        source: the form of the list.
+        labels: of each row.
+
+    Raises:
+        UserError: a needed column is missing, or a row says what cannot be (names the line), or no file is there.
+    """
     if not sheet.has("file", "label"):
         raise sheet.without("file", "label")
     if not len(sheet):
@@ -26,19 +41,20 @@ def read_csv(root: DataRoot, sheet: Sheet) -> Claims:
     if not any(uri in root.audio for uri in uris):
         raise UserError(
             f"none of the {len(uris)} files in {sheet.place} is below {root.store.uri} "
-            f"(the first is {uris[0]!r}): put the clips beside the CSV or in audio/"
+            f"(the first is {uris[0]!r}): put the clips beside the list or in audio/"
         )
     starts, ends = _spans(sheet)
     return Claims(
-        source="csv",
+        source=source,
         clip_ids=_clip_ids(uris, starts, ends, sheet.lines),
         uris=uris,
-        labels=[_split_labels(text) for text in sheet.texts("label")],
+        labels=labels,
         starts=starts,
         ends=ends,
         splits=_splits(sheet),
         folds=sheet.complete("fold"),
         groups=[text or None for text in sheet.texts("group")],
+        places=[f"{sheet.place} line {line}" for line in sheet.lines],
     )
 
 

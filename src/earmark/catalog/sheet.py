@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from earmark.catalog.root import DataRoot
+from earmark.catalog.text import read_text
 from earmark.errors import UserError
 
-ALIASES: dict[str, tuple[str, ...]] = {
+Aliases = Mapping[str, Sequence[str]]
+ALIASES: Aliases = {
     "file": ("file", "filename", "path", "fname", "clip"),
     "label": ("label", "labels", "category", "class"),
     "split": ("split",),
@@ -22,6 +25,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "name": ("name", "display_name"),
 }
 """Our name for a column, and the names under which it is found; case does not matter, the first that is there wins."""
+OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+"""What may stand where commas should. Not guessed: ``;`` is also what separates the labels of a cell."""
 
 
 @dataclass(frozen=True)
@@ -33,36 +38,51 @@ class Sheet:
         header: the columns as the file names them.
         lines: line number of each row.
         columns: stripped text of each row, by our name for the column.
+        aliases: our names for columns, and the names under which they are found.
     """
 
     place: str
     header: list[str]
     lines: list[int]
     columns: dict[str, list[str]]
+    aliases: Aliases = field(default_factory=lambda: ALIASES)
 
     @staticmethod
-    def read(root: DataRoot, key: str) -> Sheet:
+    def read(root: DataRoot, key: str, aliases: Aliases = ALIASES) -> Sheet:
         """Read a CSV of the data root.
 
+        Args:
+            root: the data.
+            key: of the CSV.
+            aliases: our names for its columns, and the names under which they are found.
+
         Raises:
-            UserError: not UTF-8, not a CSV, or a row with too few cells.
+            UserError: not UTF-8, not a CSV, another delimiter than the comma, or a row with too few or too many cells;
+                names the line.
         """
         place = root.place(key)
+        reader = csv.reader(io.StringIO(read_text(root, key), newline=""), strict=True)
         try:
-            reader = csv.reader(io.StringIO(root.store.get(key).decode("utf-8-sig"), newline=""), strict=True)
             rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-        except UnicodeDecodeError as error:
-            raise UserError(f"{place} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
         except csv.Error as error:
-            raise UserError(f"{place} cannot be read as CSV ({error}): use commas and double quotes") from None
+            raise UserError(
+                f"{place} line {reader.line_num} cannot be read as CSV ({error}): use commas and double quotes"
+            ) from None
         header = [cell.strip() for cell in rows[0][1]] if rows else []
-        where = _positions(header)
+        where = positions(header, aliases)
+        if not where:
+            _check_delimiter(place, header, aliases)
         width = max(where.values(), default=-1) + 1
         for line, row in rows[1:]:
             if len(row) < width:
                 raise UserError(f"{place} line {line} has {len(row)} of {len(header)} cells: mend the line")
+            if any(cell.strip() for cell in row[len(header) :]):
+                raise UserError(
+                    f"{place} line {line} has {len(row)} cells and the header {len(header)}: "
+                    "put double quotes around a cell with a comma in it"
+                )
         columns = {name: [row[at].strip() for _, row in rows[1:]] for name, at in where.items()}
-        return Sheet(place, header, [line for line, _ in rows[1:]], columns)
+        return Sheet(place, header, [line for line, _ in rows[1:]], columns, aliases)
 
     def has(self, *names: str) -> bool:
         """Whether all these columns are there."""
@@ -110,12 +130,26 @@ class Sheet:
 
     def without(self, *needed: str) -> UserError:
         """The error for columns that are needed and not there; names those that are."""
-        named = " and ".join(f"{n} (or {', '.join(ALIASES[n][1:])})" for n in needed if n not in self.columns)
+        named = " and ".join(_named(self.aliases[name]) for name in needed if name not in self.columns)
         has = f"the columns {', '.join(self.header)}" if self.header else "no columns"
         return UserError(f"{self.place} has {has} and needs {named}: rename or add the column")
 
 
-def _positions(header: list[str]) -> dict[str, int]:
+def _named(aliases: Sequence[str]) -> str:
+    return f"{aliases[0]} (or {', '.join(aliases[1:])})" if len(aliases) > 1 else aliases[0]
+
+
+def positions(header: Sequence[str], aliases: Aliases = ALIASES) -> dict[str, int]:
+    """Where the known columns are, by our names for them."""
     at = {name.lower(): place for place, name in reversed(list(enumerate(header)))}
-    found = {ours: [at[alias] for alias in aliases if alias in at] for ours, aliases in ALIASES.items()}
+    found = {ours: [at[alias] for alias in names if alias in at] for ours, names in aliases.items()}
     return {ours: places[0] for ours, places in found.items() if places}
+
+
+def _check_delimiter(place: str, header: list[str], aliases: Aliases) -> None:
+    for delimiter, name in OTHER_DELIMITERS.items():
+        columns = [cell.strip().strip('"') for cell in ",".join(header).split(delimiter)]
+        if len(columns) > 1 and positions(columns, aliases):
+            raise UserError(
+                f"{place} line 1 separates its columns by {name} ({delimiter!r}): save it with commas between them"
+            )
