@@ -159,7 +159,7 @@ def _table(
             "split": pa.array(claims.splits, pa.string()),
             "fold": pa.array(claims.folds, pa.string()),
             "group": pa.array(groups, pa.string()),
-            "place": pa.array(claims.places or [None] * len(found), pa.string()),
+            "place": pa.array(claims.places or [""] * len(found), pa.string()),
         }
     )
     return table.take(pc.sort_indices(table["clip_id"]))

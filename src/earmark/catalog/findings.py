@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.errors import UserError
-from earmark.features.clip import EMPTY, MISSING, NOT_FINITE, SHORT, SILENT, UNDECODABLE
+from earmark.features.clip import EMPTY, MISSING, NOT_FINITE, PAST_END, SHORT, SILENT, UNDECODABLE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,6 +30,7 @@ FINDINGS = {
     SHORT: "under 0.975 s: left out where the tail is dropped, padded with zeros where it is padded",
     SILENT: "the peak stays below data.silence_dbfs",
     NOT_FINITE: "a sample is infinite or not a number",
+    PAST_END: "a segment that begins where its file has ended is left out; one that only ends later is cut there",
     NO_LABEL: "nothing says what it is",
     UNKNOWN_LABEL: "a label that is not in the data's list of labels",
     DUPLICATE: "the same decoded sound as another clip with the same labels",
@@ -40,7 +41,7 @@ FINDINGS = {
 }
 """Every kind of finding, with what it means."""
 
-LEFT_OUT, KEPT, PADDED = "left out", "kept", "padded"
+LEFT_OUT, KEPT, PADDED, CUT = "left out", "kept", "padded", "cut at the end"
 EXAMPLES = 3
 
 

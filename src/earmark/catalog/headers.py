@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, fields
+from typing import Any
 
 from earmark.catalog.root import DataRoot
 from earmark.config import digest
 from earmark.errors import UserError
+from earmark.features.segments import LONG_BYTES
+from earmark.features.sources import Ranges, digest_of
 from earmark.progress import Progress
 from earmark.store import MissingObject, ObjectInfo, Store
 from earmark.store.tables import read_table, write_table
@@ -41,24 +45,27 @@ class Header:
 def read_headers(root: DataRoot, uris: Sequence[str], store: Store, progress: Progress) -> dict[str, Header]:
     """The header of each file, by its key; each file's bytes are read once, and never again while its mark stays.
 
+    Of a long file no more than a few megabytes are in memory at a time.
+
     Args:
         root: where the files lie.
         uris: keys of the files.
         store: keeps what is known.
-        progress: told how many files are done.
+        progress: told how many files are done, with the gigabytes read.
     """
     folder = f"catalog/{digest(root.store.uri)}/headers"
     wanted = {uri: root.audio[uri] for uri in uris if uri in root.audio}
     headers = dict(_known(store, folder, wanted))
     new = [info for uri, info in wanted.items() if uri not in headers]
+    meter = _Meter(progress, len(headers), len(wanted))
     with _pool(root.store) as pool:
         for at in range(0, len(new), FILES_A_PART):
             part = new[at : at + FILES_A_PART]
             found: list[Header] = []
             try:
-                for header in pool.map(lambda info: _read(root.store, info.key), part):
+                for header in pool.map(lambda info: _read(root.store, info, meter.read), part):
                     found.append(header)
-                    progress.update(len(headers) + len(found), len(wanted), "files")
+                    meter.file()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
@@ -67,21 +74,51 @@ def read_headers(root: DataRoot, uris: Sequence[str], store: Store, progress: Pr
     return headers
 
 
+class _Meter:
+    """Counts files and bytes as threads read them, for whoever watches."""
+
+    def __init__(self, progress: Progress, done: int, total: int) -> None:
+        self._progress, self._done, self._total, self._bytes = progress, done, total, 0
+        self._lock = threading.Lock()
+
+    def read(self, size: int) -> None:
+        with self._lock:
+            self._bytes += size
+            self._tell()
+
+    def file(self) -> None:
+        with self._lock:
+            self._done += 1
+            self._tell()
+
+    def _tell(self) -> None:
+        self._progress.update(self._done, self._total, "files", gigabytes=self._bytes / 1e9)
+
+
 def _pool(data: Store) -> ThreadPoolExecutor:
     threads = max(min(MAX_THREADS, os.cpu_count() or 1), data.transfers)
     return ThreadPoolExecutor(threads, thread_name_prefix="headers")
 
 
-def _read(data: Store, uri: str) -> Header:
+def _read(data: Store, info: ObjectInfo, told: Callable[[int], None]) -> Header:
+    try:
+        if info.size >= LONG_BYTES:
+            ranges = Ranges(data, info)
+            header = _header(digest_of(data, info, told), ranges)
+            ranges.check()
+            return header
+        content = data.get(info.key)
+    except (MissingObject, PermissionError):  # gone since it was listed, or not ours to read: a finding, not the end
+        return Header("")
+    told(len(content))
+    return _header(hashlib.sha256(content).hexdigest(), io.BytesIO(content))
+
+
+def _header(sha256: str, file: Any) -> Header:
     import soundfile
 
     try:
-        content = data.get(uri)
-    except (MissingObject, PermissionError):  # gone since it was listed, or not ours to read: a finding, not the end
-        return Header("")
-    sha256 = hashlib.sha256(content).hexdigest()
-    try:
-        info = soundfile.info(io.BytesIO(content))
+        info = soundfile.info(file)
     except (soundfile.SoundFileError, ValueError, TypeError):
         return Header(sha256)
     return Header(sha256, info.samplerate, info.channels, info.frames / info.samplerate)

@@ -13,6 +13,7 @@ from earmark.catalog.content import column
 from earmark.catalog.findings import (
     CLIPPED,
     CONFLICT,
+    CUT,
     DUPLICATE,
     LEAK,
     NO_LABEL,
@@ -26,10 +27,13 @@ from earmark.catalog.splits import SPLITS
 from earmark.config import DataConfig
 from earmark.errors import UserError
 from earmark.features import PATCH_SAMPLES, SAMPLE_RATE
-from earmark.features.clip import MISSING, SHORT, SILENT
+from earmark.features.clip import MISSING, PAST_END, SHORT, SILENT
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+END_SLACK_SECONDS = 0.05
+"""A segment may end so much later than its file: encoders cut and pad by frames of about half of that."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,22 @@ def judge_clips(findings: Findings, clips: pa.Table, decoded: Decoded) -> None:
     for clip, reason in enumerate(decoded.reason_N):
         if reason is not None:
             kind, _, detail = reason.partition(": ")
-            findings.leave_out(clip, kind, f"peak {_decibels(decoded.peak_N[clip])}" if kind == SILENT else detail)
+            if kind == SILENT:
+                detail = f"peak {_decibels(decoded.peak_N[clip])}"
+            elif kind == PAST_END:
+                detail = f"{_listed(clips, clip)}starts at {clips['start_s'][clip].as_py():.3f} s, {detail}"
+            findings.leave_out(clip, kind, detail)
 
 
 def note_clips(findings: Findings, clips: pa.Table, decoded: Decoded, config: DataConfig) -> None:
-    """Say what is odd about clips that stay: padded, clipped, or with a label that is not known."""
+    """Say what is odd about clips that stay: padded, clipped, cut, or with a label that is not known."""
+    wanted_N = _numbers(clips["end_s"]) - np.nan_to_num(_numbers(clips["start_s"]))
+    for clip in np.flatnonzero(decoded.seconds_N < wanted_N - END_SLACK_SECONDS).tolist():
+        start_s, end_s = clips["start_s"][clip].as_py() or 0.0, clips["end_s"][clip].as_py()
+        length_s = start_s + decoded.seconds_N[clip]
+        findings.keep(
+            clip, PAST_END, f"{_listed(clips, clip)}ends at {end_s:.3f} s, the file has {length_s:.3f} s", CUT
+        )
     for clip in np.flatnonzero(decoded.seconds_N < PATCH_SAMPLES / SAMPLE_RATE).tolist():
         findings.keep(clip, SHORT, f"{decoded.seconds_N[clip]:.3f} s", PADDED)
     for clip in np.flatnonzero(decoded.clipped_N > config.clipped_share).tolist():
@@ -133,6 +148,12 @@ def judge_groups(findings: Findings, grouped: Grouped, given_N: NDArray[np.int8]
         group = grouped.groups[grouped.group_N[clip]]
         detail = f"group {group} is in {SPLITS[own_N[clip]]} and in {SPLITS[given_N[clip]]}"
         findings.leave_out(clip, SPLIT_GROUP, detail)
+
+
+def _listed(clips: pa.Table, clip: int) -> str:
+    """Where a clip is listed, with a colon; nothing where nothing lists it."""
+    place = clips["place"][clip].as_py() if "place" in clips.column_names else None
+    return f"{place}: " if place else ""
 
 
 def _has(lists: Any) -> NDArray[np.bool_]:

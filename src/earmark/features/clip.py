@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from earmark.config import FeatureSpec, digest
 from earmark.features.decode import DecodeError, Sound, decode
 from earmark.features.logmel import INTEGER_SCALE, frames_at_16k, padded_frames_at_16k, resample, to_mono
 from earmark.features.quantise import quantise
+from earmark.features.segments import LONG_BYTES, WHOLE, Segment, cut
 from earmark.features.spec import MEL_BANDS, PATCH_FRAMES
 
 MISSING = "missing file"
@@ -23,6 +25,8 @@ UNDECODABLE = "cannot be decoded"
 SHORT = "shorter than one patch"
 SILENT = "silent"
 NOT_FINITE = "not finite"
+PAST_END = "past the end"
+"""Of a segment that begins where its file has ended, or later; followed by a colon and the file's length."""
 
 FULL_SCALE = 32767 / 32768
 """A sample at or above this magnitude counts as clipped: the largest of 16 bits, of whatever type the sample is."""
@@ -30,10 +34,6 @@ FULL_SCALE = 32767 / 32768
 
 LARGEST = 1e30
 """From here on a sample counts as infinite: sums over a window would leave float32's range."""
-
-
-Segment = tuple[float | None, float | None]
-"""Start and end in seconds; None stands for the file's."""
 
 
 @dataclass(frozen=True)
@@ -89,14 +89,52 @@ def frames_of(
 def frames_of_segments(
     audio: bytes, spec: FeatureSpec, segments: Sequence[Segment]
 ) -> list[tuple[NDArray[Any], ClipFacts]]:
-    """What :func:`frames_of` gives, for each of several segments of one file, which is decoded once."""
+    """What :func:`frames_of` gives, for each of several segments of one file.
+
+    A file of ``LONG_BYTES`` or more is never decoded whole for its segments (see :mod:`earmark.features.segments`);
+    any other is decoded once.
+    """
+    if len(audio) >= LONG_BYTES and WHOLE not in segments:
+        return frames_of_cuts(io.BytesIO(audio), spec, segments)
+    if len(audio) >= LONG_BYTES and len(segments) > 1:
+        return [frames_of(audio, spec, *segment) for segment in segments]
     try:
         sound = decode(audio) if audio else None
     except DecodeError as error:
-        return [(_no_frames(spec), ClipFacts(reason=f"{UNDECODABLE}: {error}")) for _ in segments]
+        return [_undecodable(error, spec) for _ in segments]
     if sound is None:
         return [(_no_frames(spec), ClipFacts(reason=EMPTY)) for _ in segments]
-    return [frames_of_sound(sound.segment(start_s, end_s), spec) for start_s, end_s in segments]
+    seconds = len(sound.samples_NC) / sound.rate
+    return [_frames_of_cut(sound.segment(*segment), segment, seconds, spec) for segment in segments]
+
+
+def frames_of_cuts(
+    file: BinaryIO, spec: FeatureSpec, segments: Sequence[Segment]
+) -> list[tuple[NDArray[Any], ClipFacts]]:
+    """Frames and facts of segments of a long file, given as a seekable stream; little else of it is read and decoded.
+
+    Bad audio raises nothing: it has no frames, and the facts tell the reason.
+    """
+    found: dict[int, tuple[NDArray[Any], ClipFacts]] = {}
+    try:
+        for number, sound, seconds in cut(file, segments):
+            if isinstance(sound, DecodeError):
+                found[number] = _undecodable(sound, spec)
+            else:
+                found[number] = _frames_of_cut(sound, segments[number], seconds, spec)
+    except DecodeError as error:
+        return [_undecodable(error, spec) for _ in segments]
+    return [found[number] for number in range(len(segments))]
+
+
+def _frames_of_cut(
+    sound: Sound, segment: Segment, seconds: float | None, spec: FeatureSpec
+) -> tuple[NDArray[Any], ClipFacts]:
+    """Frames and facts of a segment's samples, cut out of a file of so many seconds (None where nobody knows)."""
+    if seconds and round((segment[0] or 0.0) * sound.rate) >= round(seconds * sound.rate):
+        facts = {"rate": sound.rate, "channels": sound.samples_NC.shape[1]}
+        return _no_frames(spec), ClipFacts(**facts, reason=f"{PAST_END}: the file has {seconds:.3f} s")
+    return frames_of_sound(sound, spec)
 
 
 def frames_of_sound(sound: Sound, spec: FeatureSpec) -> tuple[NDArray[Any], ClipFacts]:
@@ -122,6 +160,10 @@ def frames_of_sound(sound: Sound, spec: FeatureSpec) -> tuple[NDArray[Any], Clip
     if len(frames_TF) < PATCH_FRAMES:
         return _no_frames(spec), ClipFacts(**about, reason=SHORT)
     return quantise(frames_TF, spec), ClipFacts(**about)
+
+
+def _undecodable(error: DecodeError, spec: FeatureSpec) -> tuple[NDArray[Any], ClipFacts]:
+    return _no_frames(spec), ClipFacts(reason=f"{UNDECODABLE}: {error}")
 
 
 def _no_frames(spec: FeatureSpec) -> NDArray[Any]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,10 @@ AUDIO_SUFFIXES = frozenset(
 )
 
 
+BLOCK_SAMPLES = 2**17
+"""Samples in a block, over all channels: 3 s of mono CD sound, which stay in the cache on their way to frames."""
+
+
 class DecodeError(EarmarkError):
     """Bytes that no decoder takes; the message is the decoder's reason in a few words."""
 
@@ -77,9 +82,14 @@ def decode(data: bytes) -> Sound:
         sound = _miniaudio_flac(data)
     elif data[:4] == b"OggS" and data[28:35] == b"\x01vorbis":
         sound = _miniaudio_vorbis(data)
-    elif data[4:8] == b"ftyp":
-        raise DecodeError("MP4 and M4A are not read; convert it to FLAC or WAV")
+    refuse_mp4(data)
     return sound or _soundfile(data)
+
+
+def refuse_mp4(head: bytes) -> None:
+    """Raise the :class:`DecodeError` of a file that begins as MP4 does."""
+    if head[4:8] == b"ftyp":
+        raise DecodeError("MP4 and M4A are not read; convert it to FLAC or WAV")
 
 
 def _pcm16_wav(data: bytes) -> Sound | None:
@@ -131,16 +141,61 @@ def _miniaudio(data: bytes, width: str, channels: int, rate: int) -> Sound | Non
 
 
 def _soundfile(data: bytes) -> Sound:
+    with open_sound(io.BytesIO(data)) as file:
+        return Sound(read_sound(file, file.frames), file.samplerate)
+
+
+def open_sound(source: str | BinaryIO) -> Any:
+    """A file (or a seekable stream of its bytes) opened by libsndfile, to be read by :func:`read_sound`.
+
+    python-soundfile seeks after each read, upon which MP3 and Opus go on with other samples (of MP3 up to half of full
+    scale away); so it is told that it cannot.
+
+    Raises:
+        DecodeError: with libsndfile's reason.
+    """
     import soundfile
 
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
-            samples_NC = file.read(dtype=dtype_of(file.subtype), always_2d=True)
-            return Sound(samples_NC, file.samplerate)
-    except soundfile.LibsndfileError as error:
-        raise DecodeError(error.error_string.strip().rstrip(".").lower()) from error
-    except (RuntimeError, ValueError, TypeError, MemoryError) as error:
-        raise DecodeError(str(error) or type(error).__name__) from error
+        file = soundfile.SoundFile(source)
+    except (soundfile.LibsndfileError, RuntimeError, ValueError, TypeError) as error:
+        raise told(error) from error
+    file.seekable = lambda: False
+    return file
+
+
+def read_sound(file: Any, frames: int) -> NDArray[Any]:
+    """The next samples (N, channels) of an open file in their own type, fewer where it ends.
+
+    Raises:
+        DecodeError: with libsndfile's reason.
+    """
+    import soundfile
+
+    try:
+        samples_NC: NDArray[Any] = file.read(frames, dtype=dtype_of(file.subtype), always_2d=True)
+    except (soundfile.LibsndfileError, RuntimeError, ValueError, TypeError, MemoryError) as error:
+        raise told(error) from error
+    return samples_NC
+
+
+def sound_blocks(file: Any, samples: int) -> Iterator[NDArray[Any]]:
+    """All samples (N, channels) of an open file, so many over all channels at a time; it is closed at the end.
+
+    Raises:
+        DecodeError: with libsndfile's reason, at the block that cannot be decoded.
+    """
+    with file:
+        frames, left = max(1, samples // file.channels), file.frames
+        while left > 0 and len(samples_NC := read_sound(file, min(frames, left))):
+            left -= len(samples_NC)
+            yield samples_NC
+
+
+def told(error: Exception) -> DecodeError:
+    """libsndfile's reason in a few words."""
+    text = getattr(error, "error_string", "") or str(error) or type(error).__name__
+    return DecodeError(text.strip().rstrip(".").lower())
 
 
 def dtype_of(subtype: str) -> str:

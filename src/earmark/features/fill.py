@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -15,12 +14,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from earmark.config import FeatureSpec
-from earmark.errors import UserError
-from earmark.features.clip import ClipFacts, frames_of_segments
+from earmark.features.clip import ClipFacts, frames_of_cuts, frames_of_segments
 from earmark.features.plan import Planned
+from earmark.features.segments import LONG_BYTES, WHOLE
 from earmark.features.shards import Parts, Wanted
+from earmark.features.sources import Sources
 from earmark.progress import Progress
-from earmark.store import MissingObject, Store, each
+from earmark.store import Store, each
 
 Extracted = tuple[str, "NDArray[Any]", ClipFacts]
 
@@ -79,10 +79,10 @@ class _Meter:
 def _decoded(
     clips: Iterable[Wanted], root: Store, spec: FeatureSpec, pool: ThreadPoolExecutor, meter: _Meter
 ) -> Iterator[Extracted]:
-    """Frames and facts of clips, in order, a file a thread: decoders, resampler and transform work without the GIL."""
-    files = [list(segments) for _, segments in groupby(clips, key=lambda clip: clip.sha256)]
+    """Frames and facts of clips, in order, some of a file a thread: decoding and transform work without the GIL."""
+    sources = Sources(root)
     try:
-        for extracted in pool.map(lambda segments: _file(root, segments, spec), files):
+        for extracted in pool.map(lambda some: _file(sources, some, spec), list(_together(clips))):
             for clip in extracted:
                 meter.count(clip[2])
                 yield clip
@@ -91,18 +91,23 @@ def _decoded(
         raise
 
 
-def _file(root: Store, segments: list[Wanted], spec: FeatureSpec) -> list[Extracted]:
-    """All clips of one file, which is read and decoded once."""
-    first = segments[0]
-    try:
-        data = root.get(first.uri)
-    except MissingObject:
-        data = None
-    if data is None or hashlib.sha256(data).hexdigest() != first.sha256:
-        what = "is gone" if data is None else "has changed"
-        raise UserError(f"{first.uri} in {root.uri} {what} since the catalog was built: run the same command again")
-    found = frames_of_segments(data, spec, [(clip.start_s, clip.end_s) for clip in segments])
-    return [(clip.clip_key, frames_TF, facts) for clip, (frames_TF, facts) in zip(segments, found, strict=True)]
+def _together(clips: Iterable[Wanted]) -> Iterator[list[Wanted]]:
+    """Clips of one file; those that cost no more alone in several pieces, for several threads."""
+    for _, same in groupby(clips, key=lambda clip: (clip.sha256, clip.apart)):
+        some = list(same)
+        piece = max(1, -(-len(some) // _cores())) if some[0].apart else len(some)
+        yield from (some[at : at + piece] for at in range(0, len(some), piece))
+
+
+def _file(sources: Sources, clips: list[Wanted], spec: FeatureSpec) -> list[Extracted]:
+    """Clips of one file: of a long one no more than its segments is decoded, all else is decoded whole, once."""
+    first = clips[0]
+    if all(clip.segment != WHOLE for clip in clips) and sources.size(first) >= LONG_BYTES:
+        with sources.opened(first) as file:
+            found = frames_of_cuts(file, spec, [clip.segment for clip in clips])
+    else:
+        found = frames_of_segments(sources.whole(first), spec, [clip.segment for clip in clips])
+    return [(clip.clip_key, frames_TF, facts) for clip, (frames_TF, facts) in zip(clips, found, strict=True)]
 
 
 def _cores() -> int:

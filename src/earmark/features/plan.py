@@ -51,6 +51,7 @@ def wanted(store: Store, catalog: Manifest) -> list[Wanted]:
     """The catalog's clips, one a key (a file under two names is one), in order of their keys; "" for missing files."""
     table = read_table(catalog.files["clips.parquet"].read(store))
     columns = ["uri", "sha256", "start_s", "end_s", "claimed_seconds"]
+    columns += [name for name in ("size", "mark") if name in table.column_names]
     by_key: dict[str, Wanted] = {}
     for row in table.select(columns).to_pylist():
         key = clip_key(row["sha256"], row["start_s"], row["end_s"])

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from earmark.config import FeatureSpec, digest
 from earmark.errors import UserError
 from earmark.features.clip import ClipFacts
+from earmark.features.segments import LONG_BYTES, PASSED_SUFFIXES, WHOLE, Segment
 from earmark.features.spec import HOP, MEL_BANDS, SAMPLE_RATE
 from earmark.store import FileRef, Store
 from earmark.store.tables import read_table, write_table
@@ -47,7 +48,7 @@ PART_SCHEMA = pa.schema([*FACTS_FIELDS, pa.field("first_row", pa.int64()), pa.fi
 
 @dataclass(frozen=True)
 class Wanted:
-    """A clip whose features a catalog needs."""
+    """A clip whose features a catalog needs; size (in bytes) and mark are those that its file had then, if known."""
 
     clip_key: str
     uri: str
@@ -55,6 +56,19 @@ class Wanted:
     start_s: float | None
     end_s: float | None
     claimed_seconds: float | None
+    size: int | None = None
+    mark: str | None = None
+
+    @property
+    def segment(self) -> Segment:
+        """Its start and end in seconds."""
+        return self.start_s, self.end_s
+
+    @property
+    def apart(self) -> bool:
+        """Whether it most likely costs no more alone than with the other segments of its file."""
+        long = self.size is not None and self.size >= LONG_BYTES
+        return long and self.segment != WHOLE and not self.uri.lower().endswith(PASSED_SUFFIXES)
 
     def stored_bytes(self, spec: FeatureSpec) -> float:
         """About how much the clip's frames will take, by what it claims."""
@@ -67,14 +81,15 @@ class Wanted:
 def group_clips(clips: Iterable[Wanted], spec: FeatureSpec, partitions: int = 1) -> Iterator[list[Wanted]]:
     """Clips in order, in groups of about ``SHARD_BYTES``, or of less where there would not be one for each partition.
 
-    Segments of one file stay neighbours, to be decoded once; only ``SHARD_BYTES`` ends a group between them.
+    Segments of one file stay neighbours, to be decoded once; only ``SHARD_BYTES`` ends a group between them, unless
+    the file is so long that each is cut out of it by itself.
     """
     ordered = sorted(clips, key=lambda c: (c.sha256, c.start_s or 0.0, c.end_s or 0.0))
     share = max(1.0, sum(clip.stored_bytes(spec) for clip in ordered) / partitions)
     group: list[Wanted] = []
     size = 0.0
     for clip in ordered:
-        if partitions > 1 and size >= share and clip.sha256 != group[-1].sha256:
+        if partitions > 1 and size >= share and (clip.apart or clip.sha256 != group[-1].sha256):
             yield group
             group, size = [], 0.0
         group.append(clip)

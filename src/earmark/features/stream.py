@@ -17,13 +17,11 @@ from numpy.typing import NDArray
 
 from earmark.config import FeatureSpec
 from earmark.features.clip import EMPTY, LARGEST, NOT_FINITE, SHORT
-from earmark.features.decode import DecodeError, dtype_of
+from earmark.features.decode import BLOCK_SAMPLES, DecodeError, dtype_of, open_sound, refuse_mp4, sound_blocks
 from earmark.features.logmel import INTEGER_SCALE, frames_at_16k, padded_frames_at_16k, to_mono
 from earmark.features.quantise import quantise
 from earmark.features.spec import FLOOR, HOP, MEL_BANDS, PATCH_FRAMES, SAMPLE_RATE, frame_count, padded_samples
 
-BLOCK_SAMPLES = 2**17
-"""Samples in a block, over all channels: 3 s of mono CD sound, which stay in the cache on their way to frames."""
 RAW_TYPES: dict[str, np.dtype[Any]] = {"s16": np.dtype("<i2"), "f32": np.dtype("<f4")}
 
 
@@ -50,8 +48,7 @@ def open_blocks(path: Path) -> SoundBlocks:
         raise DecodeError((error.strerror or str(error)).lower()) from error
     if not head:
         raise DecodeError("the file is empty")
-    if head[4:8] == b"ftyp":
-        raise DecodeError("MP4 and M4A are not read; convert it to FLAC or WAV")
+    refuse_mp4(head)
     if head[:4] == b"fLaC" or (head[:4] == b"OggS" and head[28:35] == b"\x01vorbis"):
         return _miniaudio(path) or _soundfile(path)
     return _soundfile(path)
@@ -190,33 +187,8 @@ def _whole(stream: Iterable[Any]) -> Iterator[Any]:
 
 
 def _soundfile(path: Path) -> SoundBlocks:
-    import soundfile
-
-    try:
-        file = soundfile.SoundFile(str(path))
-    except (soundfile.LibsndfileError, RuntimeError, ValueError, TypeError) as error:
-        raise _told(error) from error
-    return SoundBlocks(file.samplerate, _soundfile_blocks(file), file.frames / file.samplerate)
-
-
-def _soundfile_blocks(file: Any) -> Iterator[NDArray[Any]]:
-    import soundfile
-
-    with file:
-        frames = max(1, BLOCK_SAMPLES // file.channels)
-        while True:
-            try:
-                samples_NC = file.read(frames, dtype=dtype_of(file.subtype), always_2d=True)
-            except (soundfile.LibsndfileError, RuntimeError, ValueError, TypeError) as error:
-                raise _told(error) from error
-            if not len(samples_NC):
-                return
-            yield samples_NC
-
-
-def _told(error: Exception) -> DecodeError:
-    text = getattr(error, "error_string", "") or str(error) or type(error).__name__
-    return DecodeError(text.strip().rstrip(".").lower())
+    file = open_sound(str(path))
+    return SoundBlocks(file.samplerate, sound_blocks(file, BLOCK_SAMPLES), file.frames / file.samplerate)
 
 
 def _raw(stream: BinaryIO, channels: int, kind: np.dtype[Any]) -> Iterator[NDArray[Any]]:

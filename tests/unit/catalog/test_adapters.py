@@ -72,6 +72,7 @@ def test_csv_with_everything_it_may_say(clips):
         splits=["train", "validation"],
         folds=["1", "2"],
         groups=["g", None],
+        places=["clips.csv line 2", "clips.csv line 3"],
     )
 
 

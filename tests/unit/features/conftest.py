@@ -20,6 +20,8 @@ SCHEMA = pa.schema(
         ("start_s", pa.float64()),
         ("end_s", pa.float64()),
         ("claimed_seconds", pa.float64()),
+        ("size", pa.int64()),
+        ("mark", pa.string()),
     ]
 )
 
@@ -29,9 +31,10 @@ def _catalog_of(store: Store, root: Path, segments: dict[str, list[tuple]] | Non
     rows = []
     for path in sorted(p for p in root.rglob("*") if p.is_file()):
         uri = path.relative_to(root).as_posix()
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        stat, sha256 = path.stat(), hashlib.sha256(path.read_bytes()).hexdigest()
+        about = {"uri": uri, "sha256": sha256, "size": stat.st_size, "mark": str(stat.st_mtime_ns)}
         for start, end in (segments or {}).get(uri, [(None, None)]):
-            rows.append({"clip_id": f"{uri}#{start}", "uri": uri, "sha256": sha256, "start_s": start, "end_s": end})
+            rows.append({"clip_id": f"{uri}#{start}", **about, "start_s": start, "end_s": end})
     rows += [{"clip_id": uri, "uri": uri, "sha256": ""} for uri in missing]
     data = write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
 

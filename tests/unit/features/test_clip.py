@@ -89,7 +89,7 @@ def test_segments_of_one_file_are_those_clips(tone):
         alone, alone_facts = frames_of(audio, PAD, start, end)
         np.testing.assert_array_equal(frames_TF, alone)
         assert facts == alone_facts
-    assert facts.reason == "empty"  # it lies behind the end
+    assert facts.reason == "past the end: the file has 6.000 s"
 
 
 def test_clip_keys():

@@ -61,6 +61,17 @@ def test_every_format_gives_the_samples_of_the_decoder(tmp_path, suffix, subtype
     assert (blocks.rate, blocks.claimed_seconds) == (rate, pytest.approx(70_000 / rate, abs=0.1))
 
 
+def test_mp3_of_real_sound_does_not_depend_on_its_blocks(tmp_path, recordings, small_blocks):
+    """After a seek, which python-soundfile makes after every read, MP3 goes on with other samples."""
+    sound = np.concatenate([soundfile.read(path, dtype="float32")[0] for path in recordings[:4]])
+    path = tmp_path / "real.mp3"
+    with soundfile.SoundFile(path, "w", 44_100, 1) as file:
+        for second in np.array_split(sound, len(sound) // 44_100):
+            file.write(second)
+    blocks = np.concatenate(list(open_blocks(path).blocks))
+    assert np.array_equal(blocks, decode(path.read_bytes()).samples_NC)
+
+
 @settings(max_examples=40)
 @given(
     samples=st.integers(1, 60_000),
