@@ -5,6 +5,7 @@ import json
 import pytest
 
 from earmark.catalog.adapters import read_claims
+from earmark.catalog.labels import index_labels
 from earmark.catalog.ontology import parse_ontology
 from earmark.catalog.root import open_root
 from earmark.config import DataConfig
@@ -58,6 +59,13 @@ def test_a_list_of_labels_keeps_its_ids_and_order(labelled):
     assert claims.labels == [("doggy", "/m/animal"), ("rain_sound",)]
     assert claims.declared[:2] == [("rain_sound", "Rain"), ("doggy", "Dog")]
     assert ("/m/dog", "Dog") not in claims.declared
+    labels, _, unknown = index_labels(claims.labels, claims.declared)
+    assert [(label.id, label.name, label.count) for label in labels] == [
+        ("rain_sound", "Rain", 1),
+        ("doggy", "Dog", 1),
+        ("/m/animal", "Animal", 1),
+    ]
+    assert unknown == [[], []]
 
 
 def test_restricted_labels_are_taken_off_and_clips_without_another_dropped(labelled):

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from earmark.catalog.claims import NO_FILE, Claims
 from earmark.catalog.forms import Form
-from earmark.catalog.forms.rows import brief, check_span, find_list, read_rows, split_list
+from earmark.catalog.forms.rows import check_span, find_list, read_rows, split_list
 from earmark.catalog.ontology import NO_LABEL, Ontology, find_ontology
 from earmark.catalog.root import DataRoot
 from earmark.config import DataConfig
@@ -59,6 +59,47 @@ class Segment:
     mids: tuple[str, ...]
 
 
+@dataclass
+class Found:
+    """What has been read of the lists.
+
+    Attributes:
+        clips: the segments that are taken, by the key of their file.
+        labels: of each of them.
+        dropped: segments that are not taken, by reason.
+        dropped_labels: clips of each label, by name, that is no label here.
+        listed, present: segments of each mid that are listed, and that have a file.
+    """
+
+    clips: dict[str, Segment] = field(default_factory=dict)
+    labels: list[tuple[str, ...]] = field(default_factory=list)
+    dropped: Counter[str] = field(default_factory=Counter)
+    dropped_labels: Counter[str] = field(default_factory=Counter)
+    listed: Counter[str] = field(default_factory=Counter)
+    present: Counter[str] = field(default_factory=Counter)
+
+    def add(self, segment: Segment, used: tuple[str, ...], uri: str | None, labels: Labels) -> None:
+        """Take a segment, or count why not.
+
+        Raises:
+            UserError: its file is a clip of another split already.
+        """
+        self.listed.update(used)
+        if uri is not None:
+            self.present.update(used)
+            self.dropped_labels.update(labels.unused[mid] for mid in segment.mids if mid in labels.unused)
+        if segment.mids and not used:
+            self.dropped[NO_LABEL] += 1
+        elif uri is None:
+            self.dropped[NO_FILE] += 1
+        elif uri in self.clips:
+            _check_repeated(self.clips[uri], segment)
+            self.dropped[REPEATED] += 1
+        else:
+            self.clips[uri] = segment
+            self.labels.append(used)
+
+
 def _lists(root: DataRoot) -> list[str]:
     """Keys of the lists of segments: the one that was named, else all that are there."""
     if root.named is not None:
@@ -77,54 +118,33 @@ def _read(root: DataRoot, _config: DataConfig) -> Claims:
         raise UserError(f"{root.store.uri} has none of {', '.join(LISTS)}: put Audio Set's lists of segments there")
     labels = _labels(root, find_ontology(root))
     files = _files(root)
-    dropped: Counter[str] = Counter()
-    dropped_labels: Counter[str] = Counter()
-    listed: Counter[str] = Counter()
-    present: Counter[str] = Counter()
-    taken: dict[str, Segment] = {}
-    labels_of: list[tuple[str, ...]] = []
+    found = Found()
     for segment in _segments(root, keys):
-        used = _used(segment, labels)
-        uri = _find(files, segment)
-        listed.update(used)
-        if uri is None:
-            dropped[NO_FILE] += 1
-            continue
-        present.update(used)
-        if uri in taken:
-            _check_repeated(taken[uri], segment)
-            dropped[REPEATED] += 1
-            continue
-        dropped_labels.update(labels.unused[mid] for mid in segment.mids if mid in labels.unused)
-        if segment.mids and not used:
-            dropped[NO_LABEL] += 1
-            continue
-        taken[uri] = segment
-        labels_of.append(used)
-    if not taken:
+        found.add(segment, _used(segment, labels), _find(files, segment), labels)
+    if not found.clips:
         raise UserError(
             f"none of the segments in {' and '.join(keys)} has a file below {root.store.uri}: name the files ID.wav, "
             "YID.wav or ID_START_END.wav after the video's id"
         )
-    names = labels.names if labels.names is not None else {mid: mid for mid in sorted(listed)}
-    segments = list(taken.values())
+    names = labels.names if labels.names is not None else {mid: mid for mid in sorted(found.listed)}
+    segments = list(found.clips.values())
     none: list[None] = [None] * len(segments)
     one_sided = len({LISTS[key.rpartition("/")[2]] for key in keys}) == 1
     return Claims(
         source=AUDIOSET.name,
-        clip_ids=list(taken),
-        uris=list(taken),
-        labels=labels_of,
+        clip_ids=list(found.clips),
+        uris=list(found.clips),
+        labels=found.labels,
         starts=[*none],
         ends=[*none],
         splits=[*none] if one_sided else [segment.split for segment in segments],
         folds=[*none],
         groups=[segment.ytid for segment in segments],
         declared=list(names.items()),
-        dropped=dict(dropped),
-        coverage={names[mid]: (present[mid], listed[mid]) for mid in names if listed[mid]},
-        places=[brief(segment.place) for segment in segments],
-        dropped_labels=dict(dropped_labels),
+        dropped=dict(found.dropped),
+        coverage={names[mid]: (found.present[mid], found.listed[mid]) for mid in names if found.listed[mid]},
+        places=[segment.place for segment in segments],
+        dropped_labels=dict(found.dropped_labels),
     )
 
 

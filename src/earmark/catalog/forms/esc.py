@@ -110,7 +110,7 @@ def _claims(name: str, root: DataRoot, listed: list[tuple[str, Row, bool]]) -> C
         groups=[row.cells[5] for _, row in there],
         dropped={NO_FILE: missing} if missing else {},
         coverage={label: (here[label], all_of[label]) for label in sorted(all_of)},
-        places=[row.brief for _, row in there],
+        places=[row.place for _, row in there],
     )
 
 

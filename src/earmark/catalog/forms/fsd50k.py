@@ -32,7 +32,7 @@ def _read(root: DataRoot, _config: DataConfig) -> Claims:
     for uri, row, split in _rows(root):
         if uri in uris:
             raise UserError(f"{row.place}: {row.cells[0]!r} is listed in {uris[uri]} already: take out one of them")
-        uris[uri] = row.brief
+        uris[uri] = row.place
         labels.append(_labels(row, ids))
         splits.append(split)
     _check_there(root, list(uris), splits)

@@ -18,16 +18,6 @@ class Row(NamedTuple):
     place: str
     cells: list[str]
 
-    @property
-    def brief(self) -> str:
-        """The place without the folder (``vocabulary.csv line 3``), as claims give it."""
-        return brief(self.place)
-
-
-def brief(place: str) -> str:
-    """A place without its folder."""
-    return place.rpartition("/")[2]
-
 
 def read_rows(root: DataRoot, key: str, columns: tuple[str, ...], header: bool = False) -> Iterator[Row]:
     """The rows of a CSV of the data root; empty lines and lines that begin with ``# `` are passed over.

@@ -60,7 +60,9 @@ def test_a_copy_is_recognised_and_read(fsd50k):
         ("/m/0342h", "Guitar"),
         ("/m/04rlf", "Music"),
     ]
-    assert claims.places == ["dev.csv line 2", "dev.csv line 3", "eval.csv line 2"]
+    assert claims.places == [
+        f"FSD/FSD50K.ground_truth/{line}" for line in ("dev.csv line 2", "dev.csv line 3", "eval.csv line 2")
+    ]
 
 
 def test_a_file_that_is_not_there_stays_listed(fsd50k):
