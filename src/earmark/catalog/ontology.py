@@ -13,6 +13,7 @@ from typing import Any
 from earmark.catalog.claims import Claims
 from earmark.catalog.forms.rows import find_list
 from earmark.catalog.root import DataRoot
+from earmark.catalog.text import read_text
 from earmark.errors import UserError
 
 FILE = "ontology.json"
@@ -61,25 +62,22 @@ def find_ontology(root: DataRoot) -> Ontology | None:
         UserError: several, or one that cannot be.
     """
     key = find_list(root, FILE)
-    return parse_ontology(root.place(key), root.store.get(key)) if key else None
+    return parse_ontology(root.place(key), read_text(root, key)) if key else None
 
 
-def parse_ontology(place: str, content: bytes) -> Ontology:
+def parse_ontology(place: str, text: str) -> Ontology:
     """Read an ontology: a JSON list of classes with ``id``, ``name``, ``child_ids`` and ``restrictions``.
 
     Args:
         place: where it lies, for messages.
-        content: the file.
+        text: the file.
 
     Raises:
-        UserError: no JSON in UTF-8, an entry without what it needs, an id that comes twice, a child that is no entry,
+        UserError: no JSON, an entry without what it needs, an id that comes twice, a child that is no entry,
             or a class below itself; names the entry and its line.
     """
     try:
-        text = content.decode("utf-8-sig")
         entries = json.loads(text)
-    except UnicodeDecodeError as error:
-        raise UserError(f"{place} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
     except json.JSONDecodeError as error:
         raise UserError(f"{place} line {error.lineno} is not valid JSON ({error.msg}): mend it") from None
     if not isinstance(entries, list):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from earmark.catalog.root import DataRoot
+from earmark.catalog.text import read_text
 from earmark.errors import UserError
 
 
@@ -32,11 +33,7 @@ def read_rows(root: DataRoot, key: str, columns: tuple[str, ...], header: bool =
         UserError: not UTF-8, not a CSV, another header, or a row with fewer or more cells; names the line.
     """
     place = root.place(key)
-    try:
-        text = root.store.get(key).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{place} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
+    reader = csv.reader(io.StringIO(read_text(root, key), newline=""), strict=True, skipinitialspace=True)
     awaited = header
     begun = 1
     try:
