@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NoReturn
 
+from earmark.catalog.unpack import archive_told, archives_told, is_archive
 from earmark.config import digest
 from earmark.errors import UserError
 from earmark.features import AUDIO_SUFFIXES
@@ -15,6 +17,8 @@ NAMED_SUFFIXES = frozenset({".csv", ".jsonl"})
 """Lists that may be named as the data."""
 LIST_SUFFIXES = frozenset({*NAMED_SUFFIXES, ".json", ".txt"})
 """Files that may say something of the clips."""
+NO_AUDIO = "put the clips in one folder a label, or beside a CSV with file and label (WAV, FLAC, Ogg, Opus, MP3)"
+"""What to do where there is no sound."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +56,12 @@ def open_root(data: str) -> DataRoot:
     """List the data set at a folder, or beside a list of clips (CSV or JSON lines).
 
     Raises:
-        UserError: nothing there, a file that is no list, or no audio; with the remedy.
+        UserError: nothing there, a file that is no list, an archive, or no audio; with the remedy.
     """
     where, named = place_of(data)
     store = open_store(where or "/")
+    if is_archive(where) and not (isinstance(store, Directory) and store.root.is_dir()):
+        _refuse(*archive_told(where))
     if isinstance(store, Directory):
         _check_folder(store.root)
     listed = sorted(store.list(), key=lambda info: info.key)
@@ -64,10 +70,10 @@ def open_root(data: str) -> DataRoot:
     if named is not None and named not in lists:
         raise UserError(f"{data} is not there: give the path of the CSV, or of a folder of audio")
     if not audio:
-        raise UserError(
-            f"no audio below {store.uri}: put the clips in one folder a label, or beside a CSV with file and label "
-            "(WAV, FLAC, Ogg, Opus, MP3)"
-        )
+        archives = [info.key for info in listed if is_archive(info.key)]
+        if archives:
+            _refuse(*archives_told(store.uri, archives))
+        _refuse(f"no audio below {store.uri}", NO_AUDIO)
     return DataRoot(store, named, audio, lists)
 
 
@@ -78,6 +84,10 @@ def place_of(data: str) -> tuple[str, str | None]:
         return where, None
     folder, _, named = where.rpartition("/")
     return folder or ("/" if data.startswith("/") else "."), named
+
+
+def _refuse(what: str, remedy: str) -> NoReturn:
+    raise UserError(f"{what}: {remedy}")
 
 
 def _check_folder(path: Path) -> None:

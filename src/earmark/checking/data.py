@@ -8,6 +8,8 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from earmark.catalog.root import NO_AUDIO, place_of
+from earmark.catalog.unpack import archive_told, archives_told, is_archive
 from earmark.checking.lines import Line, one_line
 from earmark.errors import EarmarkError, UserError
 from earmark.features.decode import AUDIO_SUFFIXES
@@ -20,44 +22,52 @@ if TYPE_CHECKING:
 PART = "data"
 LISTED = 1000
 """How many objects of a bucket are listed: what one answer holds."""
-NO_AUDIO = "put the clips in one folder a label, or beside a CSV with file and label (WAV, FLAC, Ogg, Opus, MP3)"
+NO_LIST = "give the path of the CSV, or of a folder of audio"
 
 
 def check_data(data: str) -> Iterator[Line]:
-    """Lines about a folder or bucket of clips, or a CSV beside them."""
-    where, csv = data.rstrip("/"), ""
-    if PurePosixPath(where).suffix.lower() == ".csv":
-        where, _, csv = where.rpartition("/")
-        where = where or ("/" if data.startswith("/") else ".")
+    """Lines about a folder or bucket of clips, or a list of clips beside them."""
+    where, named = place_of(data)
     try:
         store = open_store(where or "/")
-        if isinstance(store, Directory):
-            yield from _check_folder(store.root, csv)
+        if is_archive(where) and not (isinstance(store, Directory) and store.root.is_dir()):
+            yield Line("bad", PART, *archive_told(where))
+        elif isinstance(store, Directory):
+            yield from _check_folder(store.root, named)
         else:
-            yield from _check_bucket(store, csv)  # type: ignore[arg-type]  # the only other kind
+            yield from _check_bucket(store, named)  # type: ignore[arg-type]  # the only other kind
     except EarmarkError as error:
         yield Line("bad", PART, one_line(error), mendable=isinstance(error, UserError))
 
 
-def _check_folder(folder: Path, csv: str) -> Iterator[Line]:
+def _check_folder(folder: Path, named: str | None) -> Iterator[Line]:
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "is not there"
         yield Line("bad", PART, f"the data folder {folder} {what}", "check the path given by --data")
         return
-    if csv and not (folder / csv).is_file():
-        yield Line("bad", PART, f"{folder / csv} is not there", "give the path of the CSV, or of a folder of audio")
+    if named and not (folder / named).is_file():
+        yield Line("bad", PART, f"{folder / named} is not there", NO_LIST)
         return
     files = (Path(place, name) for place, _, names in os.walk(folder, followlinks=True) for name in names)
-    first = next((file for file in files if file.suffix.lower() in AUDIO_SUFFIXES), None)
-    if first is None:
-        yield Line("bad", PART, f"no audio below {folder}", NO_AUDIO)
-    elif not os.access(first, os.R_OK):
-        yield Line("bad", PART, f"{first} cannot be read", f"give the files below {folder} to this user")
-    else:
-        yield Line("ok", PART, f"{folder} can be listed and read")
+    archives: list[str] = []
+    for file in files:
+        if file.suffix.lower() in AUDIO_SUFFIXES:
+            if os.access(file, os.R_OK):
+                yield Line("ok", PART, f"{folder} can be listed and read")
+            else:
+                yield Line("bad", PART, f"{file} cannot be read", f"give the files below {folder} to this user")
+            return
+        if is_archive(file.name):
+            archives.append(file.relative_to(folder).as_posix())
+    yield _no_audio(str(folder), sorted(archives))
 
 
-def _check_bucket(store: S3, csv: str) -> Iterator[Line]:
+def _no_audio(place: str, archives: list[str]) -> Line:
+    told = archives_told(place, archives) if archives else (f"no audio below {place}", NO_AUDIO)
+    return Line("bad", PART, *told)
+
+
+def _check_bucket(store: S3, named: str | None) -> Iterator[Line]:
     client, prefix = store.endpoint.client(), f"{store.prefix}/" if store.prefix else ""
 
     def look() -> list[str]:
@@ -65,12 +75,12 @@ def _check_bucket(store: S3, csv: str) -> Iterator[Line]:
         return [(entry.object_name or "").removeprefix(prefix) for entry in islice(listed, LISTED)]
 
     names = persist(store.endpoint, store.uri, look, store.endpoint.until())
-    if csv and store.head(csv) is None:
-        yield Line("bad", PART, f"{store.uri}/{csv} is not there", "give the path of the CSV, or of a folder of audio")
+    if named and store.head(named) is None:
+        yield Line("bad", PART, f"{store.uri}/{named} is not there", NO_LIST)
         return
     first = next((name for name in names if PurePosixPath(name).suffix.lower() in AUDIO_SUFFIXES), None)
     if first is None and len(names) < LISTED:
-        yield Line("bad", PART, f"no audio below {store.uri}", NO_AUDIO)
+        yield _no_audio(store.uri, [name for name in names if is_archive(name)])
     elif first is None:
         yield Line("note", PART, f"the first {LISTED} objects of {store.uri} are no audio", NO_AUDIO)
     else:

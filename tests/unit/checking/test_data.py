@@ -59,3 +59,19 @@ def test_a_folder_that_goes_while_it_is_looked_at_makes_no_error(tmp_path, monke
 
     monkeypatch.setattr(os, "access", gone)
     assert why_not_writable(folder) == ""
+
+
+@pytest.mark.parametrize("data", ["packed", "packed/sounds.zip"])
+def test_an_archive_is_told_with_the_command_that_unpacks_it(data, tmp_path):
+    (tmp_path / "packed").mkdir()
+    (tmp_path / "packed" / "sounds.zip").write_bytes(b"PK")
+    [line] = check_data(str(tmp_path / data))
+    assert line.mark == "bad"
+    assert f"earmark data unpack {tmp_path}/packed/sounds.zip --to {tmp_path}/packed" in written(line)
+
+
+def test_json_lines_may_be_named(clips):
+    (clips / "clips.jsonl").write_text("")
+    assert [line.mark for line in check_data(f"{clips}/clips.jsonl")] == ["ok"]
+    [line] = check_data(f"{clips}/other.jsonl")
+    assert "other.jsonl is not there" in written(line)
