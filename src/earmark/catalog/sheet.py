@@ -61,17 +61,22 @@ class Sheet:
                 names the line.
         """
         place = root.place(key)
-        reader = csv.reader(io.StringIO(read_text(root, key), newline=""), strict=True)
+        text = read_text(root, key)
+        _check_delimiter(place, text, aliases)
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        rows: list[tuple[int, list[str]]] = []
+        begun = 1
         try:
-            rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+            for row in reader:
+                begun = reader.line_num + 1
+                if any(cell.strip() for cell in row):
+                    rows.append((reader.line_num, row))
         except csv.Error as error:
             raise UserError(
-                f"{place} line {reader.line_num} cannot be read as CSV ({error}): use commas and double quotes"
+                f"{place} line {begun} cannot be read as CSV ({error}): use commas and double quotes"
             ) from None
         header = [cell.strip() for cell in rows[0][1]] if rows else []
         where = positions(header, aliases)
-        if not where:
-            _check_delimiter(place, header, aliases)
         width = max(where.values(), default=-1) + 1
         for line, row in rows[1:]:
             if len(row) < width:
@@ -146,10 +151,14 @@ def positions(header: Sequence[str], aliases: Aliases = ALIASES) -> dict[str, in
     return {ours: places[0] for ours, places in found.items() if places}
 
 
-def _check_delimiter(place: str, header: list[str], aliases: Aliases) -> None:
+def _check_delimiter(place: str, text: str, aliases: Aliases) -> None:
+    """Refuse a table in whose first line only another delimiter than the comma brings out a known column."""
+    line, header = next(((at, row) for at, row in enumerate(text.split("\n"), 1) if row.strip()), (1, ""))
+    cells = {by: [cell.strip().strip('"') for cell in header.split(by)] for by in (",", *OTHER_DELIMITERS)}
+    if positions(cells[","], aliases):
+        return
     for delimiter, name in OTHER_DELIMITERS.items():
-        columns = [cell.strip().strip('"') for cell in ",".join(header).split(delimiter)]
-        if len(columns) > 1 and positions(columns, aliases):
+        if len(cells[delimiter]) > 1 and positions(cells[delimiter], aliases):
             raise UserError(
-                f"{place} line 1 separates its columns by {name} ({delimiter!r}): save it with commas between them"
+                f"{place} line {line} separates its columns by {name} ({delimiter!r}): save it with commas between them"
             )
