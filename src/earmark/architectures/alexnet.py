@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from earmark.architectures.base import conv_bn_relu, dense_relu, scaled
+from earmark.architectures.layers import conv_bn_relu, dense_relu, scaled
 
 
 def alexnet(width: float, dropout: float, final_pool: str) -> tuple[nn.Module, int]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from earmark.architectures.base import BANDS, FRAMES
+from earmark.architectures.heads import Neighbours
 from earmark.architectures.registry import create
 
 
@@ -28,7 +29,8 @@ class Counts:
     """Size of a network by the paper's convention."""
 
     weights: int
-    """Elements of convolution and dense kernels, without biases and batch norm."""
+    """Elements of convolution and dense kernels, without biases and batch norm; of known clips' embeddings where
+    neighbours vote."""
     multiplies: int
     """For one 96 × 64 patch: kernel elements × output positions, summed over convolution and dense layers."""
     parameters: int
@@ -69,7 +71,7 @@ def count(
 def _count(network: nn.Module) -> Counts:
     """Run one patch of zeros through the network where it is, and leave it as it was."""
     layers: list[LayerCount] = []
-    kernels = {n: m for n, m in network.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
+    kernels = {n: m for n, m in network.named_modules() if isinstance(m, nn.Conv2d | nn.Linear | Neighbours)}
     hooks = [module.register_forward_hook(_hook(name, layers)) for name, module in kernels.items()]
     training = [module for module in network.modules() if module.training]
     network.eval()
@@ -90,8 +92,8 @@ def _count(network: nn.Module) -> Counts:
 
 
 def _hook(name: str, layers: list[LayerCount]) -> Any:
-    def record(module: nn.Conv2d | nn.Linear, _: tuple[Tensor, ...], output: Tensor) -> None:
-        weights = module.weight.numel()
+    def record(module: nn.Conv2d | nn.Linear | Neighbours, _: tuple[Tensor, ...], output: Tensor) -> None:
+        weights = (module.embeddings if isinstance(module, Neighbours) else module.weight).numel()
         shape = tuple(output.shape[1:])
         positions = shape[1] * shape[2] if len(shape) == 3 else 1
         layers.append(LayerCount(name, shape, weights, weights * positions))

@@ -7,7 +7,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from earmark.architectures.base import GlobalAveragePool, conv_bn_relu, scaled
+from earmark.architectures.layers import GlobalAveragePool, conv_bn_relu, scaled
 
 
 def inception_v3(width: float, _dropout: float, stem: str) -> tuple[nn.Module, int]:

@@ -17,12 +17,17 @@ class Option:
     default: str | int
     choices: tuple[str, ...]
     text: str
+    most: int | None = None
+    """The largest number it can be."""
 
 
 OPTIONS: dict[str, dict[str, Option]] = {
     "fully_connected": {
         "depth": Option(3, (), "hidden layers; the paper tried 2 to 6"),
         "units": Option(1000, (), "units of a hidden layer at width 1; the paper tried 500 to 4000"),
+        "context_frames": Option(
+            96, (), "how many frames in the middle of a patch it sees; 20 is the paper's model on patches of 200 ms", 96
+        ),
     },
     "alexnet": {
         "final_pool": Option(
@@ -71,11 +76,12 @@ def complete_options(name: str, options: Mapping[str, OptionValue]) -> dict[str,
 
 
 def _checked(name: str, key: str, value: OptionValue) -> str | int:
-    choices = OPTIONS[name][key].choices
+    choices, most = OPTIONS[name][key].choices, OPTIONS[name][key].most
     if choices:
         if value not in choices:
             raise unknown_name(f"{key} of {name}", str(value), choices)
         return str(value)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UserError(f"{key} of {name} must be a whole number of at least 1 (got {value!r})")
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1 or (most is not None and value > most):
+        range_ = "of at least 1" if most is None else f"from 1 to {most}"
+        raise UserError(f"{key} of {name} must be a whole number {range_} (got {value!r})")
     return value

@@ -8,13 +8,14 @@ from typing import Any
 from torch import nn
 
 from earmark.architectures.alexnet import alexnet
-from earmark.architectures.base import Network
+from earmark.architectures.base import LINEAR, Network
 from earmark.architectures.fully_connected import fully_connected
 from earmark.architectures.inception_v3 import inception_v3
 from earmark.architectures.options import OptionValue, complete_options
 from earmark.architectures.resnet50 import resnet50
 from earmark.architectures.vgg import vgg
 from earmark.architectures.vggish import EMBEDDING, draw, vggish
+from earmark.config import HeadConfig
 from earmark.errors import UserError
 
 TRUNKS: dict[str, Callable[..., tuple[nn.Module, int]]] = {
@@ -33,6 +34,7 @@ def create(
     width: float = 1.0,
     bottleneck: int | None = None,
     dropout: float = 0.0,
+    head: HeadConfig = LINEAR,
     **options: OptionValue,
 ) -> Network:
     """A network with fresh weights, drawn from torch's global generator, on torch's default device.
@@ -47,12 +49,15 @@ def create(
         width: scales channels and dense units, to multiples of 8; 1.0 is the paper.
         bottleneck: size of an extra linear layer before the output, which becomes the embedding; not scaled. vggish has
             one in any case, of 128.
-        dropout: between wide dense layers and before the output layer.
-        options: the network's own (:data:`earmark.architectures.OPTIONS`): ``depth``, ``units`` of fully_connected,
-            ``final_pool`` of alexnet, ``stem`` of inception_v3, ``version`` of resnet50.
+        dropout: between wide dense layers and before the head.
+        head: what makes logits of embeddings; by default the paper's one linear layer.
+        options: the network's own (:data:`earmark.architectures.OPTIONS`): ``depth``, ``units``,
+            ``context_frames`` of fully_connected, ``final_pool`` of alexnet, ``stem`` of inception_v3, ``version`` of
+            resnet50.
 
     Raises:
-        UserError: for an unknown network or option, naming the nearest known one, and for a size that cannot be.
+        UserError: for an unknown network or option, naming the nearest known one, for a size that cannot be, and
+            for a neighbours head that holds no clips.
     """
     complete: dict[str, Any] = complete_options(name, options)
     if n_labels < 0:
@@ -65,8 +70,8 @@ def create(
         raise UserError(f"dropout must be at least 0 and below 1 (got {dropout})")
     trunk, trunk_size = TRUNKS[name](width, dropout, **complete)
     if name != "vggish":
-        return Network(trunk, trunk_size, n_labels, bottleneck, dropout)
-    network = Network(trunk, trunk_size, n_labels, bottleneck or EMBEDDING, dropout)
+        return Network(trunk, trunk_size, n_labels, bottleneck, dropout, head, width)
+    network = Network(trunk, trunk_size, n_labels, bottleneck or EMBEDDING, dropout, head, width)
     assert network.bottleneck is not None
     draw(network.bottleneck, width)
     return network

@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
-from earmark.architectures.base import Convolution, GlobalAveragePool, conv_bn_relu, scaled
+from earmark.architectures.layers import Convolution, GlobalAveragePool, conv_bn_relu, scaled
 
 STAGES = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))
 """Inner channels, blocks and stride of each stage; a stage's output has four times its inner channels."""

@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from earmark.architectures.base import conv_bn_relu, dense_relu, scaled
+from earmark.architectures.layers import conv_bn_relu, dense_relu, scaled
 
 BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
 """Channels and 3 × 3 convolutions of each block."""

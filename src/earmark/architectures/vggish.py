@@ -7,7 +7,7 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
-from earmark.architectures.base import Dense, Dropout, scaled
+from earmark.architectures.layers import Dense, Dropout, scaled
 
 BLOCKS = ((64, 1), (128, 1), (256, 2), (512, 2))
 """Channels and 3 × 3 convolutions of each block."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from earmark.architectures import Network, create, scores_of
 from earmark.config import ArchitectureConfig, EvaluateConfig, FeatureSpec
-from earmark.errors import EarmarkError
+from earmark.errors import EarmarkError, UserError
 from earmark.evaluation.windows import window_starts
 from earmark.features import PATCH_FRAMES, dequantise
 from earmark.metrics import Calibration
@@ -71,14 +71,26 @@ def model_of(weights: bytes, document: dict[str, Any]) -> Model:
 
     Raises:
         EarmarkError: ``model.json`` has another schema.
+        UserError: it is a head alone, whose embeddings came without their network.
     """
     from safetensors.torch import load
 
+    if not document.get("trunk", True):
+        raise UserError(
+            "this model is a head on embeddings that came without their network, so it can neither hear sound nor be "
+            "registered: fit the head on the embeddings of a registered model"
+        )
     wanted = ArchitectureConfig.model_validate(_known(document)["architecture"])
     # No weights are drawn to be replaced at once: for VGGish that alone would take 6 s.
     with torch.device("meta"):
         network = create(
-            wanted.name, len(document["labels"]), wanted.width, wanted.bottleneck, wanted.dropout, **wanted.options
+            wanted.name,
+            len(document["labels"]),
+            wanted.width,
+            wanted.bottleneck,
+            wanted.dropout,
+            wanted.head,
+            **wanted.options,
         )
     network.load_state_dict(load(weights), assign=True)
     network = network.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))

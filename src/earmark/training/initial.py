@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,15 @@ from earmark.errors import UserError
 from earmark.store import Store
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from earmark.architectures import Network
 
 WEIGHTS, DOCUMENT = "weights.safetensors", "model.json"
 SHAPE = ("name", "width", "bottleneck", "options")
-"""What of ``architecture`` decides which weights a network has."""
+"""What of ``architecture`` decides which weights a trunk has."""
+HEAD = "output."
+"""What the names of a head's weights begin with."""
 
 
 def keep_initial(store: Store, config: Config, package: Path | None = None) -> Config:
@@ -56,7 +61,7 @@ def keep_initial(store: Store, config: Config, package: Path | None = None) -> C
 
 
 def load_initial(network: Network, store: Store, place: str, labels: list[str]) -> str:
-    """Give a network the weights at a place in the store: its trunk, and its head where the labels are the same.
+    """Give a network the weights at a place in the store: its trunk, and its head where labels and head are the same.
 
     Args:
         network: fresh, of the architecture that the weights are of.
@@ -71,13 +76,22 @@ def load_initial(network: Network, store: Store, place: str, labels: list[str]) 
 
     weights = load(store.get(f"{place}/{WEIGHTS}"))
     same = json.loads(store.get(f"{place}/{DOCUMENT}"))["labels"] == labels
-    if not same:
-        weights = {name: tensor for name, tensor in weights.items() if not name.startswith("output.")}
+    fits = _heads(weights) == _heads(network.state_dict())
+    if not (same and fits):
+        weights = {name: tensor for name, tensor in weights.items() if not name.startswith(HEAD)}
     missing, unexpected = network.load_state_dict(weights, strict=False)
     assert not unexpected
-    assert same or set(missing) == {"output.weight", "output.bias"}
-    head = "the head too: its labels are the same" if same else "a fresh head: its labels are others"
-    return f"starting from trained weights ({place}), {head}"
+    assert all(name.startswith(HEAD) for name in missing)
+    if not same:
+        return f"starting from trained weights ({place}), a fresh head: its labels are others"
+    if not fits:
+        return f"starting from trained weights ({place}), a fresh head: it is another kind or size than theirs"
+    return f"starting from trained weights ({place}), the head too: its labels are the same"
+
+
+def _heads(weights: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of a head's weights."""
+    return {name: tuple(tensor.shape) for name, tensor in weights.items() if name.startswith(HEAD)}
 
 
 def _read_document(named: str, folder: Path) -> dict[str, Any]:

@@ -203,10 +203,17 @@ class Trainer:
 
     def _new_network(self, n_labels: int) -> Network:
         wanted = self.config.architecture
-        network = create(wanted.name, n_labels, wanted.width, wanted.bottleneck, wanted.dropout, **wanted.options)
-        if self.config.train.prior_bias:
+        if wanted.head.kind == "neighbours":
+            raise UserError(
+                "architecture.head.kind is neighbours, and such a head is fitted, not trained: set train.freeze_stages "
+                "to all (and train.init_from to the network), or take the head linear or dense"
+            )
+        network = create(
+            wanted.name, n_labels, wanted.width, wanted.bottleneck, wanted.dropout, wanted.head, **wanted.options
+        )
+        if self.config.train.prior_bias and network.last is not None:
             with torch.no_grad():
-                network.output.bias.copy_(self.objective.prior_logits())
+                network.last.bias.copy_(self.objective.prior_logits())
         if self.config.train.init_from:
             store, place = self.checkpoints.store, self.config.train.init_from
             self.progress.note(load_initial(network, store, place, self.labels))

@@ -11,6 +11,7 @@ from earmark.architectures import PAPER, count, create
 FULL = {
     # name, options: weights, multiplies, all parameters at 3,087 labels
     ("fully_connected", ()): (11_231_000, 11_231_000, 11_237_087),
+    ("fully_connected", (("context_frames", 20),)): (6_367_000, 6_367_000, 6_373_087),
     ("alexnet", ()): (37_338_464, 767_639_744, 37_352_495),
     ("alexnet", (("final_pool", "3x3"),)): (54_115_680, 784_416_960, 54_129_711),
     ("vgg", ()): (62_022_208, 2_423_713_792, 62_044_495),

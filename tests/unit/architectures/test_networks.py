@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from earmark import architectures
 from earmark.architectures import OPTIONS, PAPER, PAPER_TABLE_2, count, create
-from earmark.architectures.base import scaled
+from earmark.architectures.layers import scaled
 from earmark.config import ARCHITECTURES, OTHER_ARCHITECTURES
 from earmark.errors import UserError
 
