@@ -83,7 +83,8 @@ def archive_told(archive: str) -> tuple[str, str]:
     """What is wrong with data that is an archive, and the remedy."""
     if "://" in archive:
         return f"{archive} is an archive", "unpack it here (earmark data unpack), and upload the folder"
-    return f"{archive} is an archive", unpack_command([archive], archive.removesuffix(_suffix(archive)))
+    command = unpack_command([archive], archive.removesuffix(_suffix(archive)))
+    return f"{archive} is an archive", f"unpack it first: {command}"
 
 
 def archives_told(folder: str, archives: Sequence[str]) -> tuple[str, str]:
@@ -96,7 +97,8 @@ def archives_told(folder: str, archives: Sequence[str]) -> tuple[str, str]:
     what = f"no audio below {folder}, and {len(archives)} archive{'s' if len(archives) > 1 else ''}"
     if "://" in folder:
         return what, "unpack them here (earmark data unpack), and upload the folder"
-    return what, unpack_command([f"{folder.rstrip('/')}/{archive}" for archive in archives], folder)
+    command = unpack_command([f"{folder.rstrip('/')}/{archive}" for archive in archives], folder)
+    return what, f"unpack {'them' if len(archives) > 1 else 'it'} first: {command}"
 
 
 def _suffix(archive: str) -> str:
