@@ -6,8 +6,10 @@ member with an absolute path or ``..`` refuses the archive, as do links, devices
 
 from __future__ import annotations
 
+import fcntl
 import filecmp
 import lzma
+import os
 import re
 import shlex
 import shutil
@@ -16,8 +18,8 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -124,12 +126,30 @@ def unpack(archives: Sequence[Path], to: Path, progress: Progress) -> list[Unpac
     results = []
     try:
         to.mkdir(parents=True, exist_ok=True)
-        for archive in archives:
-            results.append(_unpack(archive, to, before, total, progress))
-            before += archive.stat().st_size
+        with _alone(to):
+            for archive in archives:
+                results.append(_unpack(archive, to, before, total, progress))
+                before += archive.stat().st_size
+        progress.update((total >> 20) + 1, (total >> 20) + 1, "MB")
     except OSError as error:
         raise UserError(f"cannot unpack to {to}: {error.strerror or error}; choose another folder with --to") from error
     return results
+
+
+@contextmanager
+def _alone(to: Path) -> Iterator[None]:
+    """Hold the folder while unpacking, and remove what one that was killed has left."""
+    folder = os.open(to, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"another command unpacks to {to} at this moment: wait for its end") from None
+        for left in to.glob(f"{TEMPORARY}*"):
+            shutil.rmtree(left)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _check(archive: Path) -> None:
@@ -165,7 +185,7 @@ def _unpack(archive: Path, to: Path, before: int, total: int, progress: Progress
                 for member in members:
                     _write(archive, member, folder, to)
                     files, size = files + 1, size + member.size
-                    progress.update((before + member.done) >> 20, total >> 20, "MB")
+                    progress.update((before + member.done) >> 20, (total >> 20) + 1, "MB")
         except BROKEN as error:
             if isinstance(error, UserError):
                 raise
@@ -209,7 +229,7 @@ def _zip_members(archive: Path) -> Generator[Member]:
 
 def _tar_members(archive: Path) -> Generator[Member]:
     # Read as a stream: a tar.gz would else be read twice.
-    with archive.open("rb") as file, tarfile.open(fileobj=file, mode="r|*") as whole:
+    with archive.open("rb") as file, tarfile.open(fileobj=file, mode="r|*", bufsize=CHUNK) as whole:
         for info in whole:
             if info.isdir():
                 continue

@@ -1,5 +1,6 @@
 """Archives: whole or nothing, nothing outside the folder, and what is said of those that are refused."""
 
+import fcntl
 import io
 import os
 import stat
@@ -168,6 +169,18 @@ def test_a_zip_in_parts_is_told_with_the_command_that_joins_it(archive, told, tm
     said = told(path)
     assert "in 2 parts" in said
     assert f"zip -s 0 {path} --out {tmp_path}/FSD50K.dev_audio.whole.zip" in said
+
+
+def test_what_a_killed_one_has_left_is_removed_but_not_from_under_one_that_runs(archive, told, tmp_path):
+    to = tmp_path / "to"
+    (to / ".unpacking-left" / "whole").mkdir(parents=True)
+    folder = os.open(to, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    assert "another command unpacks to" in told(archive("x.zip"))
+    assert [path.name for path in to.iterdir()] == [".unpacking-left"]
+    os.close(folder)
+    run(archive("x.zip"), to=to)
+    assert [path.name for path in to.iterdir()] == ["sounds"]
 
 
 def test_what_is_no_archive_is_named(told, tmp_path):
