@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import soundfile
 
 from earmark.catalog import Dataset, assemble_dataset, build_catalog
 from earmark.config import DataConfig, FeatureSpec, make_config
@@ -18,6 +19,7 @@ from earmark.pipelines.upkeep import DAY, rubbish
 from earmark.progress import Progress
 from earmark.store import CorruptObject, find, once, open_store
 from earmark.store.cache import PARTIAL
+from earmark.store.s3 import S3
 from earmark.training.checkpoint import Checkpoints
 from earmark.training.loop import Trainer
 from earmark.training.origin import origin
@@ -118,6 +120,45 @@ def test_two_runs_partitions_side_by_side_make_one_result_in_a_bucket(made, seaw
     named = {ref.object for part in found for ref in part.files.values()}
     assert named == {info.key for info in store.list("features/") if info.key.endswith(".frames")}
     assert named < {ref.object for ref in patches.files.values()}
+
+
+def test_segments_of_a_long_file_in_a_bucket_cost_their_own_bytes(seaweedfs, monkeypatch, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    noise = np.random.default_rng(0).normal(0, 0.1, 400 * 16_000)
+    lines = []
+    for name in ("long.wav", "long.flac"):
+        with soundfile.SoundFile(data / name, "w", 16_000, 1) as file:
+            for second in np.split(noise, 400):
+                file.write(second)
+        lines += [f"{name},{'ab'[at % 2]},{at},{at + 2},{name[5]}{at}\n" for at in (3, 100, 222, 397)]
+    (data / "clips.csv").write_text("file,label,start,end,group\n" + "".join(lines))
+    be(monkeypatch, seaweedfs, "admin", tmp_path / "cache")
+    sounds = open_store(f"s3://sounds/{uuid.uuid4().hex}")
+    for path in data.iterdir():
+        sounds.put(path.name, path.read_bytes())
+    read = []
+    part, get = S3.part, S3.get
+
+    def ranged(self, key, start, length):
+        read.append(length)
+        return part(self, key, start, length)
+
+    def whole(self, key):
+        data = get(self, key)
+        read.append(len(data) if key.startswith("long.") else 0)
+        return data
+
+    monkeypatch.setattr(S3, "part", ranged)
+    monkeypatch.setattr(S3, "get", whole)
+    found = {}
+    for place in (str(data), sounds.uri):
+        store = open_store(tmp_path / f"store{len(found)}")
+        catalog = build_catalog(store, place, CONFIG, QUIET)
+        read.clear()
+        found[place] = extract_features(store, catalog, FeatureSpec(), CONFIG, QUIET)
+    assert len({patches.digest for patches in found.values()}) == 1
+    assert 0 < sum(read) < 4_000_000 < (data / "long.wav").stat().st_size
 
 
 def test_a_named_csv_in_a_bucket_is_the_data(made, seaweedfs, monkeypatch, tmp_path):

@@ -104,7 +104,7 @@ def _read(data: Store, info: ObjectInfo, told: Callable[[int], None]) -> Header:
     try:
         if info.size >= LONG_BYTES:
             ranges = Ranges(data, info)
-            header = _header(digest_of(data, info, told), ranges)
+            header = _header(digest_of(data, info, told), ranges.buffered())
             ranges.check()
             return header
         content = data.get(info.key)

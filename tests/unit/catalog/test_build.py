@@ -102,6 +102,51 @@ def test_a_changed_clip_is_read_again(store, two_labels, write, noise):
     assert [name for name in before if before[name] != after[name]] == ["cat/0.wav"]
 
 
+def test_long_files_are_hashed_by_ranges_and_known_the_same(store, two_labels, reads, monkeypatch):
+    at_once = build(store, two_labels)
+    ranges = []
+    part = Directory.part
+
+    def counted(self, key, start, length):
+        ranges.append((key, start, length))
+        return part(self, key, start, length)
+
+    told = []
+
+    class Heard(Progress):
+        def update(self, done, total, unit, **facts):
+            told.append((done, total, unit, facts["gigabytes"]))
+
+    monkeypatch.setattr(Directory, "part", counted)
+    monkeypatch.setattr("earmark.catalog.headers.LONG_BYTES", 1000)
+    monkeypatch.setattr("earmark.features.sources.HASHED_BYTES", 10_000)
+    reads.clear()
+    other = open_store(store.root / "other")
+    by_ranges = build_catalog(other, str(two_labels), DataConfig(), Heard("test", mode="off"))
+    assert rows(other, by_ranges) == rows(store, at_once)
+    assert audio_reads(reads) == []
+    size = (two_labels / "cat/0.wav").stat().st_size
+    hashed = [(start, length) for key, start, length in ranges if key == "cat/0.wav" and length <= 10_000]
+    assert hashed[:4] == [(0, 10_000), (10_000, 10_000), (20_000, 10_000), (30_000, size - 30_000)]
+    assert told[-1] == (16, 16, "files", pytest.approx(16 * size / 1e9))
+    assert (0, 16, "files", pytest.approx(1e-5)) in told
+
+
+def test_the_catalog_tells_where_a_clip_is_listed_and_what_its_file_was(store, two_labels, write):
+    lines = [f"{label}/{at}.wav,{label}\n" for label in ("cat", "dog") for at in range(8)]
+    write("clips.csv", "file,label\n" + "".join(lines))
+    first = build(store, two_labels)
+    clip = rows(store, first)["cat/1.wav"]
+    stat = (two_labels / "cat/1.wav").stat()
+    assert (clip["place"], clip["size"], clip["mark"]) == ("clips.csv line 3", stat.st_size, str(stat.st_mtime_ns))
+    write("clips.csv", "file,label\n\n\n" + "".join(lines))
+    os.utime(two_labels / "cat/1.wav", ns=(1, 1))
+    moved = build(store, two_labels)
+    clip = rows(store, moved)["cat/1.wav"]
+    assert (clip["place"], clip["mark"]) == ("clips.csv line 5", "1")
+    assert moved.digest == first.digest
+
+
 def test_damaged_knowledge_of_headers_is_dropped_and_made_anew(store, two_labels, write, noise, reads):
     build(store, two_labels)
     kept = [info.key for info in store.list("catalog/")]

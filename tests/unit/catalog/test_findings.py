@@ -164,6 +164,29 @@ def test_segments_of_one_file_are_clips_of_one_group(steps, write, noise):
         assert len({result.splits[f"{seed}.wav#{at}-{at + 1}"] for at in range(3)}) == 1
 
 
+def test_segments_that_are_not_all_in_their_file(steps, write, noise):
+    lines = []
+    for seed in range(12):
+        root = write(f"{seed}.wav", noise(seed, seconds=3.0))
+        lines += [f"{seed}.wav,{'cat' if seed % 2 else 'dog'},{at},{at + 1.04}\n" for at in range(3)]
+    odd = "0.wav,dog,3,4\n1.wav,cat,100,\n2.wav,dog,1.5,7\n\n3.wav,cat,,3.5\n"
+    write("clips.csv", "file,label,start,end\n" + "".join(lines) + odd)
+    result = steps(root)
+    assert result.findings == {  # a slack of 40 ms is none
+        "0.wav#3-4": out("past the end"),
+        "1.wav#100-": out("past the end"),
+        "2.wav#1.5-7": ("past the end", "cut at the end"),
+        "3.wav#0-3.5": ("past the end", "cut at the end"),
+    }
+    assert result.details == {
+        "0.wav#3-4": "clips.csv line 38: starts at 3.000 s, the file has 3.000 s",
+        "1.wav#100-": "clips.csv line 39: starts at 100.000 s, the file has 3.000 s",
+        "2.wav#1.5-7": "clips.csv line 40: ends at 7.000 s, the file has 3.000 s",
+        "3.wav#0-3.5": "clips.csv line 42: ends at 3.500 s, the file has 3.000 s",
+    }
+    assert {"2.wav#1.5-7", "3.wav#0-3.5"} < set(result.splits)
+
+
 def test_the_step_stops_above_the_stated_share(steps, two_labels, write):
     for at in range(3):
         write(f"dog/text{at}.wav", f"no sound {at}")
