@@ -25,6 +25,27 @@ def report(
 
 
 @app.command()
+def figures(
+    run: Annotated[
+        str | None,
+        typer.Argument(help="A run's id, or its beginning; can be left out with --clip."),
+    ] = None,
+    to: Annotated[Path | None, typer.Option(help="Folder to write to. [default: WORK/figures/RUN]")] = None,
+    network: Annotated[
+        str | None, typer.Option(help="Whose labels and outputs to draw. [default: the first by validation]")
+    ] = None,
+    clip: Annotated[Path | None, typer.Option(help="A sound file to draw the model's outputs over, too.")] = None,
+    model: Annotated[str, typer.Option(help="Of --clip: a registered model, or a package's folder.")] = "earmark",
+    work: Work = "work",
+    json: Json = False,
+) -> None:
+    """Write the figures of a run as SVG, PNG and CSV, and list them."""
+    from earmark.pipelines.figures import write_figures
+
+    write_figures(run, to, network, clip, model, work, json)
+
+
+@app.command()
 def runs(
     cluster: Annotated[
         bool, typer.Option("--cluster", help="The runs on Kubeflow (KFP_ENDPOINT), with state and duration.")

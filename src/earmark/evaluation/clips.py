@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from earmark.catalog.content import column
 from earmark.config import FeatureSpec
 from earmark.errors import EarmarkError
+from earmark.evaluation.events import Span, read_events, spans_of
 from earmark.evaluation.report import Mistake, Sound, Timeline, media
 from earmark.evaluation.windows import FRAMES_PER_SECOND, excerpt
 from earmark.features import SAMPLE_RATE, clip_key, decode, log_mel, quantise
@@ -42,6 +43,12 @@ class Clips:
         wanted = table.select(["clip_id", "clip_key", "uri", "start_s", "end_s"]).to_pylist()
         self._rows = {row["clip_id"]: row for row in wanted}
         self._room = SOUND_BYTES
+        self._events = read_events(self._root)
+
+    @property
+    def known(self) -> set[str]:
+        """Ids of the dataset's clips."""
+        return set(self._rows)
 
     def sound(self, clip_id: str, span: tuple[float, float] | None = None) -> Sound | None:
         """Picture and sound of a clip's part (start and seconds; by default the loudest ten seconds).
@@ -64,6 +71,11 @@ class Clips:
         self._room -= len(image) + len(audio)
         return Sound(clip_id, start_s, seconds, image, audio)
 
+    def spans(self, clip_id: str, start_s: float, seconds: float) -> dict[str, list[Span]]:
+        """When labels are truly heard in a clip's part, in seconds from its start; empty where nothing tells."""
+        row = self._rows[clip_id]
+        return spans_of(self._events, row["uri"], (row["start_s"] or 0.0) + start_s, seconds)
+
     def _samples(self, row: Mapping[str, Any]) -> NDArray[np.float32] | None:
         """The clip at 16 kHz, mono, if its file is still the one that was scored."""
         try:
@@ -82,9 +94,18 @@ def timelines_of(store: Store, metrics: Manifest, clips: Clips, labels: Sequence
     for row in json.loads(metrics.files["timelines.json"].read(store))["clips"]:
         sound = clips.sound(row["clip_id"], (row["start_s"], row["seconds"]))
         if sound is not None:
-            outputs = {labels[output["label"]]: output["scores"] for output in row["outputs"]}
-            found.append(Timeline(sound, [labels[c] for c in row["labels"]], row["times_s"], outputs))
+            found.append(timeline_of(row, sound, clips, labels))
     return found
+
+
+def timeline_of(row: Mapping[str, Any], sound: Sound, clips: Clips, labels: Sequence[str]) -> Timeline:
+    """A row of ``timelines.json`` with the names of its labels and their true times."""
+    outputs = {labels[output["label"]]: output["scores"] for output in row["outputs"]}
+    spans = clips.spans(row["clip_id"], row["start_s"], row["seconds"])
+    # Labels may be shown with spaces where the data has underscores.
+    known = {name: spans[name] for name in spans if name in labels}
+    known |= {name: spans[raw] for raw in spans if (name := raw.replace("_", " ").strip()) in labels}
+    return Timeline(sound, [labels[c] for c in row["labels"]], row["times_s"], outputs, known)
 
 
 def mistakes_of(store: Store, metrics: Manifest, clips: Clips, labels: Sequence[str]) -> list[Mistake]:

@@ -12,7 +12,7 @@ from earmark.progress import Progress
 from earmark.store import Attempt, Manifest, Store, once
 
 STEP = "compare_models"
-EPOCH = 2
+EPOCH = 3
 
 
 def compare_models(

@@ -31,7 +31,7 @@ from earmark.store import Attempt, Manifest, Store, once
 from earmark.store.tables import read_table
 
 STEP = "pool_models"
-EPOCH = 2
+EPOCH = 3
 
 
 def pool_models(

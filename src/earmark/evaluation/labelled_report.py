@@ -17,7 +17,7 @@ from earmark.evaluation.tables import SUMMARY
 from earmark.store import Attempt, Manifest, Store, once
 
 STEP = "report_package"
-EPOCH = 1
+EPOCH = 2
 MOST_NAMES = 8
 
 

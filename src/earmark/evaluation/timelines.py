@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from earmark.catalog import Clip, Dataset
 from earmark.evaluation.model import Model, score_windows
@@ -44,22 +45,34 @@ def choose(clips: Sequence[Clip]) -> list[Clip]:
     return chosen
 
 
-def _timeline(model: Model, dataset: Dataset, clip: Clip, seconds: float) -> dict[str, Any]:
-    frames_TF = dataset.frames.clip(clip.shard, clip.first_row, clip.rows)
-    sounding = min(clip.rows, max(1, round(seconds * FRAMES_PER_SECOND)))
+def timeline_of_frames(model: Model, frames_TF: NDArray[Any], seconds: float, labels: Sequence[int]) -> dict[str, Any]:
+    """Outputs over a clip's loudest ten seconds: ``start_s``, ``seconds``, ``labels``, ``times_s`` (of the windows'
+    centres, from the start), ``outputs`` (label and scores; the clip's own labels first, then those that peak highest).
+
+    Args:
+        model: the network.
+        frames_TF: the clip's stored frames.
+        seconds: the clip's duration; what was padded to fill a patch is not shown.
+        labels: the clip's own, by the network's indices.
+    """
+    sounding = min(len(frames_TF), max(1, round(seconds * FRAMES_PER_SECOND)))
     first, length = excerpt(frames_TF[:sounding], model.features)
     last = max(0, length - PATCH_FRAMES)
     starts_P = np.arange(0, last + 1, HOP_FRAMES, dtype=np.int64)
-    first = min(first, clip.rows - PATCH_FRAMES)
+    first = min(first, len(frames_TF) - PATCH_FRAMES)
     scores_PC, _ = score_windows(model, frames_TF, first + starts_P)
     peaks = np.argsort(-scores_PC.max(axis=0), kind="stable")[:MOST_LABELS].tolist()
-    shown = [*clip.labels, *(c for c in peaks if c not in clip.labels)][:MOST_LABELS]
+    shown = [*labels, *(c for c in peaks if c not in labels)][:MOST_LABELS]
     return {
-        "clip_id": clip.clip_id,
-        "clip_key": clip.clip_key,
         "start_s": first / FRAMES_PER_SECOND,
         "seconds": length / FRAMES_PER_SECOND,
-        "labels": list(clip.labels),
+        "labels": list(labels),
         "times_s": [round((s + PATCH_FRAMES / 2) / FRAMES_PER_SECOND, 3) for s in starts_P.tolist()],
         "outputs": [{"label": c, "scores": [round(float(v), 4) for v in scores_PC[:, c]]} for c in shown],
     }
+
+
+def _timeline(model: Model, dataset: Dataset, clip: Clip, seconds: float) -> dict[str, Any]:
+    frames_TF = dataset.frames.clip(clip.shard, clip.first_row, clip.rows)
+    outputs = timeline_of_frames(model, frames_TF, seconds, clip.labels)
+    return {"clip_id": clip.clip_id, "clip_key": clip.clip_key, **outputs}

@@ -15,6 +15,8 @@ from earmark.store.base import MissingObject, Store, each
 from earmark.store.manifest import Manifest
 
 RUNNING, SUCCEEDED, FAILED, STOPPED = "running", "succeeded", "failed", "stopped"
+RECORDS = ("run", "end", "begun")
+"""What lies beside a run's results."""
 CLOCKS_APART_SECONDS = 60.0
 """What the clocks of who submits a run and of the store may differ by."""
 
@@ -118,6 +120,14 @@ def result_of(store: Store, run: str, step: str) -> Manifest | None:
     """What a step of a run handed on, if it got that far."""
     key = f"runs/{run}/{step}.json"
     return Manifest.from_json(store.get(key)) if store.head(key) else None
+
+
+def results_of(store: Store, run: str) -> dict[str, Manifest]:
+    """What all steps of a run handed on, by their names with variants (``train_model.vgg``)."""
+    folder = f"runs/{run}/"
+    names = (info.key.removeprefix(folder) for info in store.list(folder))
+    own = sorted(name.removesuffix(".json") for name in names if name.endswith(".json") and "/" not in name)
+    return {name: Manifest.from_json(store.get(f"{folder}{name}.json")) for name in own if name not in RECORDS}
 
 
 def _read(store: Store, name: str) -> Run:

@@ -15,6 +15,9 @@ from earmark.evaluation.report.ranking import NAMES
 
 WIDTH, HEIGHT = 440, 270
 LEFT, RIGHT, TOP, BOTTOM = 38, 312, 12, 226
+MOST_NAMED = 14
+TITLE, BESIDE = 20, 480
+"""Height of a drawing's title, and how far the second one lies to the right."""
 
 Points = Sequence[tuple[float, float]]
 
@@ -32,17 +35,34 @@ class Line:
 
 def loss(networks: Sequence[Network]) -> Markup | None:
     """Training loss, each point averaged with those just before it."""
-    curves = [(i, n.title, _finite(n.train_curve)) for i, n in enumerate(networks)]
-    lines = [Line(title, i, smooth(points), points) for i, title, points in curves if len(points) > 1]
-    return _plot(lines, "Training loss by step", share=False, from_data=True)
+    return _plot(_loss_lines(networks), "Training loss by step", share=False, from_data=True)
 
 
 def validation(networks: Sequence[Network], metric: str) -> Markup | None:
     """A validation score while training."""
-    name = f"Validation {NAMES[metric]} by step"
+    return _plot(_score_lines(networks, metric), f"Validation {NAMES[metric]} by step", share=metric == "accuracy")
+
+
+def both(networks: Sequence[Network]) -> Markup | None:
+    """Training loss and validation mAP beside each other, as one drawing; None without a loss."""
+    losses, scores = _loss_lines(networks), _score_lines(networks, "map")
+    if not losses:
+        return None
+    parts = [svg.text(0, 12, "training loss", "caption"), svg.group(_parts(losses, from_data=True), 0, TITLE)]
+    if scores:
+        parts += [svg.text(BESIDE, 12, "validation mAP", "caption"), svg.group(_parts(scores), BESIDE, TITLE)]
+    told = f"Training loss and validation mAP by step: {', '.join(n.title for n in networks)}"
+    return svg.chart(BESIDE + WIDTH if scores else WIDTH, TITLE + HEIGHT, told, parts)
+
+
+def _loss_lines(networks: Sequence[Network]) -> list[Line]:
+    curves = [(i, n.title, _finite(n.train_curve)) for i, n in enumerate(networks)]
+    return [Line(title, i, smooth(points), points) for i, title, points in curves if len(points) > 1]
+
+
+def _score_lines(networks: Sequence[Network], metric: str) -> list[Line]:
     curves = [(i, n.title, _finite(n.validation_curves.get(metric, ()))) for i, n in enumerate(networks)]
-    lines = [Line(title, i, points) for i, title, points in curves if points]
-    return _plot(lines, name, share=metric == "accuracy")
+    return [Line(title, i, points) for i, title, points in curves if points]
 
 
 def smooth(points: Points, share: float = 0.05) -> list[tuple[float, float]]:
@@ -58,6 +78,11 @@ def smooth(points: Points, share: float = 0.05) -> list[tuple[float, float]]:
 def _plot(lines: Sequence[Line], description: str, *, share: bool, from_data: bool = False) -> Markup | None:
     if not lines:
         return None
+    titles = ", ".join(line.title for line in lines)
+    return svg.chart(WIDTH, HEIGHT, f"{description}: {titles}", _parts(lines, share=share, from_data=from_data))
+
+
+def _parts(lines: Sequence[Line], *, share: bool = False, from_data: bool = False) -> list[Markup]:
     values = [v for line in lines for _, v in line.points]
     low, high = (0.0, 1.0) if share else (min(values) if from_data else min(0.0, *values), max(values))
     y_places = svg.ticks(low, high, 4)
@@ -78,8 +103,15 @@ def _plot(lines: Sequence[Line], description: str, *, share: bool, from_data: bo
                 svg.dot(*point, 2.5, f"dot {svg.hue(line.place)}", f"{line.title}, step {s:.0f}: {v:.3f}")
                 for point, (s, v) in zip(points, svg.thin(line.points), strict=True)
             ]
-    parts += _names(lines, x, y, share)
-    return svg.chart(WIDTH, HEIGHT, f"{description}: {', '.join(line.title for line in lines)}", parts)
+    return parts + _names(_named(lines), x, y, share)
+
+
+def _named(lines: Sequence[Line]) -> list[Line]:
+    """The lines that find room for a name: of many those that end highest and lowest."""
+    if len(lines) <= MOST_NAMED:
+        return list(lines)
+    ranked = sorted(lines, key=lambda line: -line.points[-1][1])
+    return [*ranked[: MOST_NAMED // 2], *ranked[-MOST_NAMED // 2 :]]
 
 
 def _names(lines: Sequence[Line], x: svg.Scale, y: svg.Scale, share: bool) -> list[Markup]:

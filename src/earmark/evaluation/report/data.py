@@ -93,7 +93,7 @@ class Sound:
     start_s: float
     seconds: float
     image: str
-    """PNG data URI, 64 mel bands high."""
+    """PNG data URI, 64 mel bands high; empty where the sound could not be read."""
     audio: str | None
     """MP3 data URI; None where the sound could not be read or found no room."""
 
@@ -107,6 +107,8 @@ class Timeline:
     times_s: Sequence[float]
     """Centre of each patch, from the start of the excerpt."""
     outputs: Mapping[str, Sequence[float]]
+    spans: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+    """When labels are truly heard, in seconds from the start of the excerpt, where that is known."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from earmark.architectures import PAPER
-from earmark.evaluation.report import classes, confusion, dots, numbers, svg
+from earmark.evaluation.report import classes, confusion, dots, numbers, prior, svg
 from earmark.evaluation.report.data import Estimate, Network
 
 MOST_PAIRS = 10
@@ -52,6 +52,7 @@ def render_folds(
         "rows": rows,
         "dots": [(f"Test {dots.NAMES[name]}", dots.draw(rows, name)) for name in shown if name in dots.NAMES],
         "bars": _bars(best, facts["single_label"]),
+        "prior": prior.draw(best.classes, best.title) if best else None,
         "confusion": confusion.draw(best.confusion, labels, best.title) if best and best.confusion else None,
         "pairs": confusion.pairs(best.confusion, labels)[:MOST_PAIRS] if best and best.confusion else [],
         "command": command,

@@ -56,6 +56,8 @@ def render_report(report: Report) -> str:
         "trust_plots": trust.plots(report.trust) if report.trust else [],
         "trust_rows": trust.rows(report.trust) if report.trust else [],
         "trust_say": trust.sentences(report.trust) if report.trust else [],
+        "times_say": words.times(report),
+        "most_named": prior.MOST_NAMED,
         "timelines": [(t, timeline.draw(t)) for t in report.timelines] if best else [],
         "timeline_span": (timeline.LEFT / timeline.WIDTH, timeline.RIGHT / timeline.WIDTH),
         "contents": _contents(report, charts),

@@ -1,9 +1,10 @@
-"""d-prime against class prior: does a label's rarity hurt?"""
+"""d-prime and average precision against class prior: does a label's rarity hurt? (Figure 1 of the paper, and AP.)"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from statistics import median
 
 from markupsafe import Markup
@@ -12,52 +13,88 @@ from earmark.evaluation.report import numbers, svg
 from earmark.evaluation.report.axes import x_axis, y_axis
 from earmark.evaluation.report.data import ClassScore
 
-WIDTH, HEIGHT = 440, 300
-LEFT, RIGHT, TOP, BOTTOM = 34, 410, 16, 250
+WIDTH, HEIGHT = 440, 548
+LEFT, RIGHT = 34, 402
+PANELS = ((18, 238), (278, 498))
+"""Top and bottom of d-prime's panel, and of average precision's."""
+EDGE = 14
+"""Below the panel's top: where its highest grid line lies, so that what is infinite stands apart above it."""
 MOST_NAMED = 14
+NAMED_EACH_END = 4
+MOST_COVERED = 3
+"""Dots that a name may lie on."""
+LETTER = 5.7
+"""About the width of a letter of 10.5 units."""
 SHADES = 6
+FEW = 15
+"""With fewer labels the median is one level."""
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """One score against prior; ``value`` of a label lies within ``places`` or is infinite."""
+
+    metric: str
+    title: str
+    known: Sequence[ClassScore]
+    value: Callable[[ClassScore], float]
+    places: Sequence[float]
+    top: float
+    bottom: float
+    x: svg.Scale
+
+    def y(self, value: float) -> float:
+        """Height of a value; the infinite ones lie on the edges."""
+        if math.isinf(value):
+            return self.top if value > 0 else self.bottom
+        return svg.linear(self.places[0], self.places[-1], self.bottom, self.top + EDGE)(value)
+
+    def at(self, score: ClassScore) -> tuple[float, float]:
+        """Where a label's dot lies."""
+        return self.x(math.log10(score.prior)), self.y(self.value(score))
 
 
 def draw(classes: Sequence[ClassScore], network: str) -> Markup | None:
-    """A dot a label, coloured by average precision; the median of d-prime as a line over thirds of a decade.
+    """A dot a label in either panel, coloured by average precision; medians as lines over thirds of a decade.
 
-    A label that is told apart perfectly has an infinite d-prime: it lies on the upper edge as a triangle.
+    A label that is told apart perfectly has an infinite d-prime: it lies on the upper edge as a triangle, one that is
+    always told the wrong way on the lower. Of more labels than can be named, those at either end are.
     """
     known = [c for c in classes if c.d_prime.value is not None and c.prior > 0]
     if not known:
         return None
-    finite = [c.d_prime.value for c in known if c.d_prime.value is not None and math.isfinite(c.d_prime.value)]
-    y_places = svg.ticks(min([0.0, *finite]), max([1.0, *finite]) * 1.05, 4)
     decades = [math.log10(c.prior) for c in known]
     first, last = math.floor(min(decades) - 1e-9), math.ceil(max(decades) + 1e-9)
     first, last = (first - 1, last) if first == last else (first, last)
     x = svg.linear(first, last, LEFT, RIGHT)
-    y = svg.linear(y_places[0], y_places[-1], BOTTOM, TOP + 14)
-    parts = y_axis(y_places, y, LEFT, RIGHT, lambda v: f"{v:g}")
-    parts += x_axis(range(first, last + 1), x, BOTTOM, _share, "share of the test clips with the label")
-    parts.append(svg.text(LEFT - 6, TOP + 3, "d′", "caption", "end"))
-    centre = [(x(d), y(min(m, y_places[-1]))) for d, m in medians(known)]
-    parts.append(svg.path(centre, "median", "median"))
-    radius = 4.5 if len(known) <= 100 else 3
-    parts += [_dot(c, x, y, TOP, radius) for c in sorted(known, key=lambda c: -c.prior)]
-    if len(known) <= MOST_NAMED:
-        parts += _names(known, x, y)
-    elif centre:
-        parts.append(svg.text(RIGHT, centre[-1][1] - 6, "median", "caption", "end"))
-    told = f"d-prime of {network} against class prior for {len(known)} labels"
+    finite = [v for v in map(_d_prime, known) if math.isfinite(v)]
+    d_places = svg.ticks(min([0.0, *finite]), max([1.0, *finite]) * 1.05, 4)
+    precise = [c for c in known if c.ap.value is not None]
+    parts = _legend()
+    for panel in (
+        _Panel("d_prime", "d′", known, _d_prime, d_places, *PANELS[0], x),
+        _Panel("ap", "average precision", precise, _ap, (0, 0.25, 0.5, 0.75, 1), *PANELS[1], x),
+    ):
+        parts += _panel(panel, range(first, last + 1))
+    told = f"d-prime and average precision of {network} against class prior for {len(known)} labels"
     return svg.chart(WIDTH, HEIGHT, told, parts)
 
 
-def medians(classes: Sequence[ClassScore]) -> list[tuple[float, float]]:
-    """(log10 prior, median d-prime): a point for each third of a decade, one level where labels or priors are few."""
-    scored = [(math.log10(c.prior), c.d_prime.value) for c in classes if c.d_prime.value is not None]
-    low, high = min(d for d, _ in scored), max(d for d, _ in scored)
-    values = [v for _, v in scored]
-    if high - low < 1 / 3 or len(scored) < 15:
-        reach = max(0.12, (high - low) / 2)
-        return [((low + high) / 2 - reach, median(values)), ((low + high) / 2 + reach, median(values))]
+def medians(scores: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """(log10 prior, median): a point for each third of a decade, one level where labels or priors are few.
+
+    Args:
+        scores: (log10 prior, score) of each label, not empty.
+    """
+    low, high = min(d for d, _ in scores), max(d for d, _ in scores)
+    if high - low < 1 / 3 or len(scores) < FEW:
+        reach, level = max(0.12, (high - low) / 2), median(v for _, v in scores)
+        return [((low + high) / 2 - reach, level), ((low + high) / 2 + reach, level)]
     bins: dict[int, list[tuple[float, float]]] = {}
-    for decade, value in scored:
+    for decade, value in scores:
         bins.setdefault(math.floor(decade * 3), []).append((decade, value))
     return [
         (sum(d for d, _ in bins[b]) / len(bins[b]), median(v for _, v in bins[b]))
@@ -66,31 +103,112 @@ def medians(classes: Sequence[ClassScore]) -> list[tuple[float, float]]:
     ]
 
 
-def _dot(score: ClassScore, x: svg.Scale, y: svg.Scale, top: float, radius: float) -> Markup:
-    place = x(math.log10(score.prior))
-    shade = f"a{min(SHADES - 1, int(SHADES * (score.ap.value or 0)))}"
+def _legend() -> list[Markup]:
+    """What the colours mean, above the right end."""
+    first, top = RIGHT - 8 - 16 * SHADES, PANELS[0][0] - 15
+    boxes = [svg.rect(first + 16 * i, top, 16, 10, f"ap a{i}") for i in range(SHADES)]
+    ends = [svg.text(first - 5, top + 9, "average precision 0", "caption", "end")]
+    return [*ends, *boxes, svg.text(RIGHT - 3, top + 9, "1", "caption")]
+
+
+def _panel(panel: _Panel, decades: Sequence[int]) -> list[Markup]:
+    parts = y_axis(panel.places, panel.y, LEFT, RIGHT, lambda v: f"{v:g}")
+    parts += x_axis(decades, panel.x, panel.bottom, _share, "share of the test clips with the label")
+    parts.append(svg.text(0, panel.top - 6, panel.title, "caption"))
+    if not panel.known:
+        return parts
+    # Infinite values count at the ends of the scale: between an infinite and a finite one lies no middle.
+    low, high = panel.places[0], panel.places[-1]
+    scores = [(math.log10(c.prior), min(high, max(low, panel.value(c)))) for c in panel.known]
+    centre = [(panel.x(decade), panel.y(value)) for decade, value in medians(scores)]
+    radius = 4.5 if len(panel.known) <= 100 else 3
+    dots = [_dot(c, panel, radius) for c in sorted(panel.known, key=lambda c: -c.prior)]
+    line = svg.path(centre, "median", "median")
+    if len(panel.known) <= MOST_NAMED:
+        return [*parts, line, *dots, *_names(panel)]
+    # Over many dots, or it would be lost among them.
+    told = [svg.text(RIGHT + 4, centre[-1][1] + 4, "median", "caption")] if centre else []
+    return [*parts, *dots, line, *told, *_ends(panel)]
+
+
+def _dot(score: ClassScore, panel: _Panel, radius: float) -> Markup:
+    x, y = panel.at(score)
+    shade = f"ap a{min(SHADES - 1, int(SHADES * (score.ap.value or 0)))}"
     told = (
         f"{score.label}: d′ {numbers.metric('d_prime', score.d_prime.value)}, "
         f"AP {numbers.metric('ap', score.ap.value)}, {numbers.percent(score.prior, 2)} of the clips"
     )
-    if math.isinf(score.d_prime.value or 0):
-        return svg.tag("path", svg.tag("title", told), d=f"M{place:.1f} {top - 5:.1f}l5 9h-10z", class_=f"ap {shade}")
-    return svg.dot(place, y(score.d_prime.value or 0), radius, f"ap {shade}", told)
+    if math.isinf(panel.value(score)):
+        away = 1 if y == panel.top else -1
+        corners = [(x, y - 5 * away), (x + 5, y + 4 * away), (x - 5, y + 4 * away)]
+        return svg.area(corners, shade, told)
+    return svg.dot(x, y, radius, shade, told)
 
 
-def _names(known: Sequence[ClassScore], x: svg.Scale, y: svg.Scale) -> list[Markup]:
-    values = [c.d_prime.value or 0.0 for c in known]
-    heights = [TOP if math.isinf(v) else y(v) for v in values]
-    places = svg.spread(heights, 15, TOP, BOTTOM - 6)
+def _names(panel: _Panel) -> list[Markup]:
+    """Every label beside its dot, at least a line apart."""
+    heights = [panel.at(c)[1] for c in panel.known]
+    places = svg.spread(heights, 15, panel.top, panel.bottom - 6)
     parts = []
-    for score, height, place in zip(known, heights, places, strict=True):
-        across = x(math.log10(score.prior))
+    for score, height, place in zip(panel.known, heights, places, strict=True):
+        across = panel.at(score)[0]
         right = across < (LEFT + RIGHT) / 2
         edge = across + 26 if right else across - 26
         parts.append(svg.path([(across + (7 if right else -7), height), (edge - 3, place)], "leader"))
         label = numbers.shorten(score.label, 22)
         parts.append(svg.text(edge if right else edge - 6, place + 4, label, "name small", None if right else "end"))
     return parts
+
+
+def _ends(panel: _Panel) -> list[Markup]:
+    """Names of the best and the worst labels, where they find room beside their dot."""
+    ranked = sorted(panel.known, key=lambda c: (-panel.value(c), c.prior, c.label))
+    dots = [panel.at(c) for c in panel.known]
+    taken: list[Box] = []
+    parts = []
+    for end in (ranked, ranked[::-1]):
+        named = 0
+        for score in end[: 4 * NAMED_EACH_END]:
+            label = numbers.shorten(score.label, 22)
+            place = _room(panel, panel.at(score), LETTER * len(label), dots, taken) if named < NAMED_EACH_END else None
+            if place is not None:
+                x, y, anchor = place
+                parts.append(svg.text(x, y, label, "name small halo", anchor))
+                named += 1
+    return parts
+
+
+def _room(
+    panel: _Panel, at: tuple[float, float], width: float, dots: Sequence[tuple[float, float]], taken: list[Box]
+) -> tuple[float, float, str | None] | None:
+    """Where a name beside its dot covers the fewest dots and no other name; the place is taken then."""
+    x, y = at
+    found: list[tuple[int, Box, tuple[float, float, str | None]]] = []
+    for dy in (4, -4, 12):
+        for left, start, anchor in ((x + 7, x + 7, None), (x - 7 - width, x - 7, "end")):
+            box = (left, y + dy - 9, left + width, y + dy + 3)
+            inside = box[0] >= LEFT and box[2] <= WIDTH and panel.top - 4 <= box[1] and box[3] <= panel.bottom
+            if inside and not any(_meet(box, other) for other in taken):
+                covered = sum(_meet(box, (a - 2, b - 2, a + 2, b + 2)) for a, b in dots)
+                found.append((covered, box, (start, y + dy, anchor)))
+    if not found or min(covered for covered, _, _ in found) > MOST_COVERED:
+        return None
+    _, box, place = min(found, key=lambda each: each[0])
+    # Its dot, too, is not to be covered by the next name.
+    taken += [box, (x - 4, y - 4, x + 4, y + 4)]
+    return place
+
+
+def _meet(a: Box, b: Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _d_prime(score: ClassScore) -> float:
+    return score.d_prime.value or 0.0
+
+
+def _ap(score: ClassScore) -> float:
+    return score.ap.value or 0.0
 
 
 def _share(decade: float) -> str:

@@ -51,6 +51,17 @@ def path(points: Sequence[tuple[float, float]], class_: str, tooltip: str = "") 
     return tag("path", *_tooltip(tooltip), d=steps, class_=class_)
 
 
+def area(corners: Sequence[tuple[float, float]], class_: str, tooltip: str = "") -> Markup:
+    """A filled shape with straight sides."""
+    steps = " ".join(f"{'L' if i else 'M'}{x:.1f} {y:.1f}" for i, (x, y) in enumerate(corners))
+    return tag("path", *_tooltip(tooltip), d=f"{steps}Z", class_=class_)
+
+
+def group(parts: Iterable[Markup], x: float, y: float) -> Markup:
+    """A part of a drawing, moved."""
+    return tag("g", *parts, transform=f"translate({x:g} {y:g})")
+
+
 def dot(x: float, y: float, radius: float, class_: str, tooltip: str = "", fill: str | None = None) -> Markup:
     """A circle that tells its value when pointed at."""
     return tag("circle", *_tooltip(tooltip), cx=x, cy=y, r=radius, class_=class_, fill=fill)

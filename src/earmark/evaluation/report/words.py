@@ -8,6 +8,7 @@ from earmark.evaluation.report import numbers
 from earmark.evaluation.report.classes import by_score
 from earmark.evaluation.report.confusion import pairs
 from earmark.evaluation.report.data import NOTHING, Estimate, Network, Report
+from earmark.evaluation.report.times import times_found
 
 
 def headline(report: Report) -> str:
@@ -98,6 +99,19 @@ def classes(report: Report) -> str:
         else f"Easiest is {easy.label} ({numbers.metric('ap', easy.ap.value)})"
     )
     return f"{best}; hardest is {hard.label} ({numbers.metric('ap', hard.ap.value)})."
+
+
+def times(report: Report) -> str:
+    """How well the outputs follow the true times, where those are known."""
+    found = times_found(report.timelines)
+    if found is None:
+        return ""
+    auc, labels = found
+    return (
+        "The bars under the image, and the wash under the lines, are when a label is truly heard. Its output is higher "
+        f"inside its times than outside in {numbers.percent(auc)} of the pairs of moments (AUC {auc:.2f}, mean over "
+        f"{numbers.counted(labels, 'label')} of these clips)."
+    )
 
 
 def confusions(report: Report) -> str:
