@@ -76,11 +76,12 @@ class Decoded:
 def judge_clips(findings: Findings, clips: pa.Table, decoded: Decoded) -> None:
     """Leave out what is missing, what has no known label, and what decoding gave no frames of."""
     for clip in np.flatnonzero(np.array(column(clips, "sha256"), object) == "").tolist():
-        findings.leave_out(clip, MISSING, f"{clips['uri'][clip].as_py()} is not in the data, or may not be read")
+        uri = clips["uri"][clip].as_py()
+        findings.leave_out(clip, MISSING, f"{_listed(clips, clip)}{uri} is not in the data, or may not be read")
     known_N, unknown_N = _has(clips["labels"]), _has(clips["unknown_labels"])
     for clip in np.flatnonzero(~known_N).tolist():
-        names = ", ".join(clips["unknown_labels"][clip].as_py())
-        findings.leave_out(clip, UNKNOWN_LABEL if unknown_N[clip] else NO_LABEL, names)
+        kind = UNKNOWN_LABEL if unknown_N[clip] else NO_LABEL
+        findings.leave_out(clip, kind, _claimed(clips, clip))
     for clip, reason in enumerate(decoded.reason_N):
         if reason is not None:
             kind, _, detail = reason.partition(": ")
@@ -105,9 +106,7 @@ def note_clips(findings: Findings, clips: pa.Table, decoded: Decoded, config: Da
     for clip in np.flatnonzero(decoded.clipped_N > config.clipped_share).tolist():
         findings.keep(clip, CLIPPED, f"{decoded.clipped_N[clip]:.1%} of samples at full scale")
     for clip in np.flatnonzero(_has(clips["unknown_labels"])).tolist():
-        findings.keep(
-            clip, UNKNOWN_LABEL, ", ".join(clips["unknown_labels"][clip].as_py()), "kept with its other labels"
-        )
+        findings.keep(clip, UNKNOWN_LABEL, _claimed(clips, clip), "kept with its other labels")
 
 
 def judge_duplicates(
@@ -154,6 +153,11 @@ def _listed(clips: pa.Table, clip: int) -> str:
     """Where a clip is listed, with a colon; nothing where nothing lists it."""
     place = clips["place"][clip].as_py() if "place" in clips.column_names else None
     return f"{place}: " if place else ""
+
+
+def _claimed(clips: pa.Table, clip: int) -> str:
+    """Where a clip is listed, and which of its labels are not known."""
+    return (_listed(clips, clip) + ", ".join(clips["unknown_labels"][clip].as_py())).removesuffix(": ")
 
 
 def _has(lists: Any) -> NDArray[np.bool_]:
