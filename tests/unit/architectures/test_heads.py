@@ -30,7 +30,7 @@ def test_the_embedding_is_the_trunks_whatever_the_head(bottleneck):
     network = create("fully_connected", 3, 0.1, bottleneck, 0.5, DENSE).eval()
     x_BTF = torch.randn(4, 96, 64)
     e_BE = network.features(x_BTF)
-    assert e_BE.shape == (4, network.embedding_size) == (4, bottleneck or 104)
+    assert e_BE.shape == (4, network.embedding_size) == (4, bottleneck or 96)
     torch.testing.assert_close(network(x_BTF), network.output(e_BE))
     assert network.last is network.output.last
 
@@ -52,8 +52,8 @@ def test_neighbours_vote_as_scikit_learns_do():
 def test_known_clips_count_as_a_kernel_and_lie_in_the_weights():
     head = HeadConfig(kind="neighbours", stored_clips=7)
     network = create("fully_connected", 3, 0.1, head=head)
-    assert count(network).weights == count("fully_connected", 3, 0.1).weights + 7 * 104 - 3 * 104
-    assert network.state_dict()["output.embeddings"].shape == (7, 104)
+    assert count(network).weights == count("fully_connected", 3, 0.1).weights + 7 * 96 - 3 * 96
+    assert network.state_dict()["output.embeddings"].shape == (7, 96)
     assert network.state_dict()["output.targets"].shape == (7, 3)
     assert network.last is None
 
