@@ -50,9 +50,12 @@ def fill(
     if len(tables) == len(planned):
         return tables
     meter = _Meter(progress, sum(len(planned[name]) for name in tables), sum(map(len, planned.values())))
-    with ThreadPoolExecutor(_cores() + root.transfers - 1, "extract") as pool:
+    threads = _cores() + root.transfers - 1
+    with ThreadPoolExecutor(threads, "extract") as pool:
         for name in [name for name in planned if name not in tables]:
-            tables[name] = parts.write(name, list(_decoded(planned[name], root, parts.spec, pool, meter)))
+            tables[name] = parts.write(
+                name, list(_decoded(_together(planned[name], threads), root, parts.spec, pool, meter))
+            )
     return tables
 
 
@@ -77,12 +80,12 @@ class _Meter:
 
 
 def _decoded(
-    clips: Iterable[Wanted], root: Store, spec: FeatureSpec, pool: ThreadPoolExecutor, meter: _Meter
+    together: Iterable[list[Wanted]], root: Store, spec: FeatureSpec, pool: ThreadPoolExecutor, meter: _Meter
 ) -> Iterator[Extracted]:
-    """Frames and facts of clips, in order, some of a file a thread: decoding and transform work without the GIL."""
+    """Frames and facts of clips, in order, each list by a thread: decoders and transforms work without the GIL."""
     sources = Sources(root)
     try:
-        for extracted in pool.map(lambda some: _file(sources, some, spec), list(_together(clips))):
+        for extracted in pool.map(lambda some: _file(sources, some, spec), together):
             for clip in extracted:
                 meter.count(clip[2])
                 yield clip
@@ -91,11 +94,11 @@ def _decoded(
         raise
 
 
-def _together(clips: Iterable[Wanted]) -> Iterator[list[Wanted]]:
+def _together(clips: Iterable[Wanted], threads: int) -> Iterator[list[Wanted]]:
     """Clips of one file; those that cost no more alone in several pieces, for several threads."""
     for _, same in groupby(clips, key=lambda clip: (clip.sha256, clip.apart)):
         some = list(same)
-        piece = max(1, -(-len(some) // _cores())) if some[0].apart else len(some)
+        piece = max(1, -(-len(some) // threads)) if some[0].apart else len(some)
         yield from (some[at : at + piece] for at in range(0, len(some), piece))
 
 

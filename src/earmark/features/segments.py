@@ -16,7 +16,6 @@ from earmark.features.decode import (
     read_sound,
     refuse_mp4,
     sound_blocks,
-    told,
 )
 
 Segment = tuple[float | None, float | None]
@@ -69,12 +68,16 @@ def cut(file: BinaryIO, segments: Sequence[Segment]) -> Iterator[Cut]:
 
 
 def _sought(source: BinaryIO, file: Any, segments: Sequence[Segment]) -> Iterator[Cut]:
+    used = False
     for number, segment in enumerate(segments):
-        if number and file.subtype == "VORBIS":  # a second seek leaves an overlap with the last samples read
+        if used:
             file.close()
             source.seek(0)
             file = open_sound(source)
-        yield number, _one(file, segment), file.frames / file.samplerate
+        sound = _one(file, segment)
+        yield number, sound, file.frames / file.samplerate
+        # Vorbis overlaps what follows a second seek with the last samples read; FLAC finds nothing after a failed one.
+        used = file.subtype == "VORBIS" or isinstance(sound, DecodeError)
     file.close()
 
 
@@ -88,8 +91,8 @@ def _one(file: Any, segment: Segment) -> Sound | DecodeError:
         if first < last:
             file.seek(first)
         return Sound(read_sound(file, last - first), file.samplerate)
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        return told(error)
+    except (soundfile.LibsndfileError, RuntimeError):
+        return DecodeError(f"nothing is found at {first / file.samplerate:.3f} s, the file is cut or damaged")
     except DecodeError as error:
         return error
 

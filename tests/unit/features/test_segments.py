@@ -101,6 +101,22 @@ def test_what_cannot_be_opened(data, reason):
         list(cut(io.BytesIO(data), [(1.0, 2.0)]))
 
 
+def test_a_damaged_place_spoils_only_the_segments_in_it(real):
+    data = encoded(real, 44_100, "FLAC", "PCM_16")
+    half, tenth = len(data) // 2, len(data) // 10
+    data = data[:half] + bytes(tenth) + data[half + tenth :]
+    segments = [(1.0, 2.0), *((at, at + 0.1) for at in np.arange(4.0, 7.0, 0.25)), (9.0, 9.5)]
+    found = {number: sound for number, sound, _ in cut(io.BytesIO(data), segments)}
+    alone = [sound for segment in segments for _, sound, _ in cut(io.BytesIO(data), [segment])]
+    damaged = [number for number, sound in found.items() if isinstance(sound, DecodeError)]
+    assert damaged == [number for number, sound in enumerate(alone) if isinstance(sound, DecodeError)] != []
+    assert not {0, len(segments) - 1} & set(damaged)
+    assert "cut or damaged" in str(found[damaged[0]])
+    for number, at in ((0, 44_100), (len(segments) - 1, 9 * 44_100)):
+        sound = found[number].samples_NC
+        np.testing.assert_allclose(sound / 32768, real[at : at + len(sound)], atol=1e-4)
+
+
 class Counted(Directory):
     """A store that counts the bytes that are read of it."""
 
