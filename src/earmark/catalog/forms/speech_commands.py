@@ -33,30 +33,39 @@ class Listed:
 
 
 def _recognises(root: DataRoot) -> bool:
-    return (
-        root.named is None
-        and all(name in root.lists for name in LISTS)
-        and any(SPEAKER_ENDS in uri for uri in root.audio)
-    )
+    return root.named is None and _base(root) is not None and any(SPEAKER_ENDS in uri for uri in root.audio)
+
+
+def _base(root: DataRoot) -> str | None:
+    """The only folder that holds both lists, as the beginning of its keys; None without one."""
+    ends = [{key.removesuffix(name) for key in root.lists if f"/{key}".endswith(f"/{name}")} for name in LISTS]
+    bases = set.intersection(*ends)
+    return bases.pop() if len(bases) == 1 else None
 
 
 def _read(root: DataRoot, _config: DataConfig) -> Claims:
     """All words and the pieces of the background noise, in the splits of the lists.
 
     Raises:
-        UserError: a list that is not there, or a speaker in two splits; names list and line.
+        UserError: no lists, or a speaker in two splits; names list and line.
     """
-    listed, dropped = _listed(root)
-    words = [uri for uri in sorted(root.audio) if "/" in uri and not uri.startswith(f"{NOISE}/")]
+    base = _base(root)
+    if base is None:
+        raise UserError(
+            f"{root.store.uri} has no {' and '.join(LISTS)} beside each other: give the folder that Speech Commands "
+            "was unpacked to"
+        )
+    listed, dropped = _listed(root, base)
+    words = [uri for uri in sorted(root.audio) if _is_word(uri, base)]
     entries = {uri: listed.get(uri, Listed("train", f"{uri}, on no list")) for uri in words}
     _check_speakers(entries)
-    pieces, unread = _pieces(root)
+    pieces, unread = _pieces(root, base)
     dropped += unread
     return Claims(
         source=SPEECH_COMMANDS.name,
         clip_ids=[*words, *(f"{uri}#{start:.12g}-{start + PIECE_S:.12g}" for uri, start, _ in pieces)],
         uris=[*words, *(uri for uri, _, _ in pieces)],
-        labels=[*((uri.split("/")[0],) for uri in words), *[(SILENCE,)] * len(pieces)],
+        labels=[*((uri.removeprefix(base).split("/")[0],) for uri in words), *[(SILENCE,)] * len(pieces)],
         starts=[*[None] * len(words), *(start for _, start, _ in pieces)],
         ends=[*[None] * len(words), *(start + PIECE_S for _, start, _ in pieces)],
         splits=[*(entries[uri].split for uri in words), *(split for _, _, split in pieces)],
@@ -67,19 +76,21 @@ def _read(root: DataRoot, _config: DataConfig) -> Claims:
     )
 
 
-def _listed(root: DataRoot) -> tuple[dict[str, Listed], Counter[str]]:
+def _is_word(uri: str, base: str) -> bool:
+    return uri.startswith(base) and "/" in uri.removeprefix(base) and not uri.startswith(f"{base}{NOISE}/")
+
+
+def _listed(root: DataRoot, base: str) -> tuple[dict[str, Listed], Counter[str]]:
     """What the lists say of the clips that are there, and how many of their lines name no such clip."""
     listed: dict[str, Listed] = {}
     dropped: Counter[str] = Counter()
     speakers: dict[str, Listed] = {}
     for name, split in LISTS.items():
-        if name not in root.lists:
-            raise UserError(f"{root.store.uri} has no {name}: give the folder that Speech Commands was unpacked to")
-        for line, text in enumerate(read_text(root, name).split("\n"), start=1):
-            uri = text.strip()
-            if not uri:
+        for line, text in enumerate(read_text(root, base + name).split("\n"), start=1):
+            if not text.strip():
                 continue
-            here = Listed(split, f"{root.place(name)} line {line}")
+            uri = base + text.strip()
+            here = Listed(split, f"{root.place(base + name)} line {line}")
             _check_speaker(speakers, _speaker(uri), here)
             if uri in root.audio:
                 listed[uri] = here
@@ -111,13 +122,14 @@ def _speaker(uri: str) -> str | None:
     return speaker if ends else None
 
 
-def _pieces(root: DataRoot) -> tuple[list[tuple[str, float, str]], Counter[str]]:
+def _pieces(root: DataRoot, base: str) -> tuple[list[tuple[str, float, str]], Counter[str]]:
     """Key, start and split of every whole second of background noise; how many of its files have no readable header.
 
     A recording is in one split, since its seconds sound alike: that of the lowest hash is test, the next validation.
     With fewer than three there is none to spare, and all are for training.
     """
-    files = sorted((uri for uri in root.audio if uri.startswith(f"{NOISE}/")), key=lambda uri: hash_unit(uri, "test"))
+    noises = [uri for uri in root.audio if uri.startswith(f"{base}{NOISE}/")]
+    files = sorted(noises, key=lambda uri: hash_unit(uri.removeprefix(base), "test"))
     splits = ["test", "validation"] if len(files) > 2 else []
     pieces: list[tuple[str, float, str]] = []
     unread: Counter[str] = Counter()

@@ -61,6 +61,13 @@ def test_splits_are_those_of_the_lists_and_speakers_are_groups(commands):
     assert claims.dropped == {}
 
 
+def test_a_folder_above_gives_the_same(commands):
+    root = commands()
+    above, below = claims_of(root.parent), claims_of(root)
+    assert above.uris == [f"data/{uri}" for uri in below.uris]
+    assert (above.labels, above.splits, above.source) == (below.labels, below.splits, "speech_commands")
+
+
 def test_background_noise_is_cut_into_whole_seconds_a_recording_in_one_split(commands):
     claims = claims_of(commands())
     silence = [at for at, labels in enumerate(claims.labels) if labels == ("_silence_",)]
