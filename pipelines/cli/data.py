@@ -1,0 +1,42 @@
+"""Commands for data sets, before any run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from earmark.pipelines.cli.app import Assignments, ConfigFile, Json, Work, app, patch_of
+
+data_app = typer.Typer(help="Make, check and describe data sets.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(data_app, name="data")
+
+
+@data_app.command()
+def mix(
+    source: Annotated[str, typer.Argument(help="The labelled clips: a folder or list, as --data takes it.")],
+    to: Annotated[Path, typer.Option(help="Folder to make, or to go on with.")],
+    scenes: Annotated[int, typer.Option(help="How many, over all splits.", min=3)] = 2000,
+    seconds: Annotated[float, typer.Option(help="Length of each.", min=1.0)] = 10.0,
+    events: Annotated[str, typer.Option(help="Fewest and most in a scene.")] = "1-4",
+    snr: Annotated[str, typer.Option(help="Level of events over the bed of noise, in dB.")] = "0-15",
+    skew: Annotated[
+        float, typer.Option(help="How uneven labels are: drawn by rank ** -skew; 0 draws all alike.", min=0.0)
+    ] = 0.5,
+    seed: Annotated[int, typer.Option(help="Everything random is a function of this number.")] = 0,
+    config: ConfigFile = None,
+    assignments: Assignments = None,
+    work: Work = "work",
+    json: Json = False,
+) -> None:
+    """Mix a multi-label corpus: scenes of labelled clips at stated levels and known times.
+
+    A scene of a split is made of clips of that split alone. What was begun is gone on with.
+
+    For example: earmark data mix clips/ --to scenes --scenes 500
+    """
+    from earmark.pipelines.datasets import mix_data
+
+    how = {"scenes": scenes, "seconds": seconds, "events": events, "snr_db": snr, "skew": skew, "seed": seed}
+    mix_data(source, to, how, patch_of(config, assignments or [], {}, None), work, json)
