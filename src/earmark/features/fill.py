@@ -50,12 +50,11 @@ def fill(
     if len(tables) == len(planned):
         return tables
     meter = _Meter(progress, sum(len(planned[name]) for name in tables), sum(map(len, planned.values())))
-    threads = _cores() + root.transfers - 1
+    sources, threads = Sources(root), _cores() + root.transfers - 1
     with ThreadPoolExecutor(threads, "extract") as pool:
         for name in [name for name in planned if name not in tables]:
-            tables[name] = parts.write(
-                name, list(_decoded(_together(planned[name], threads), root, parts.spec, pool, meter))
-            )
+            together = _together(planned[name], sources, threads)
+            tables[name] = parts.write(name, list(_decoded(together, sources, parts.spec, pool, meter)))
     return tables
 
 
@@ -80,10 +79,9 @@ class _Meter:
 
 
 def _decoded(
-    together: Iterable[list[Wanted]], root: Store, spec: FeatureSpec, pool: ThreadPoolExecutor, meter: _Meter
+    together: Iterable[list[Wanted]], sources: Sources, spec: FeatureSpec, pool: ThreadPoolExecutor, meter: _Meter
 ) -> Iterator[Extracted]:
     """Frames and facts of clips, in order, each list by a thread: decoders and transforms work without the GIL."""
-    sources = Sources(root)
     try:
         for extracted in pool.map(lambda some: _file(sources, some, spec), together):
             for clip in extracted:
@@ -94,11 +92,12 @@ def _decoded(
         raise
 
 
-def _together(clips: Iterable[Wanted], threads: int) -> Iterator[list[Wanted]]:
+def _together(clips: Iterable[Wanted], sources: Sources, threads: int) -> Iterator[list[Wanted]]:
     """Clips of one file; those that cost no more alone in several pieces, for several threads."""
     for _, same in groupby(clips, key=lambda clip: (clip.sha256, clip.apart)):
         some = list(same)
-        piece = max(1, -(-len(some) // threads)) if some[0].apart else len(some)
+        apart = some[0].apart and sources.head(some[0], 36)[28:] != b"OpusHead"
+        piece = -(-len(some) // threads) if apart else len(some)
         yield from (some[at : at + piece] for at in range(0, len(some), piece))
 
 

@@ -122,6 +122,17 @@ class Sources:
         """
         return self._look(clip).size
 
+    def head(self, clip: Wanted, length: int) -> bytes:
+        """The first bytes of a clip's file.
+
+        Raises:
+            UserError: it is gone.
+        """
+        try:
+            return self._root.part(clip.uri, 0, length)
+        except MissingObject as error:
+            raise self._other(clip, "is gone") from error
+
     def whole(self, clip: Wanted) -> bytes:
         """All bytes of a clip's file.
 
