@@ -40,3 +40,27 @@ def mix(
 
     how = {"scenes": scenes, "seconds": seconds, "events": events, "snr_db": snr, "skew": skew, "seed": seed}
     mix_data(source, to, how, patch_of(config, assignments or [], {}, None), work, json)
+
+
+@data_app.command()
+def unpack(
+    archives: Annotated[list[Path], typer.Argument(help="Archives: .zip, .tar, .tar.gz, .tgz.")],
+    to: Annotated[Path, typer.Option(help="Folder to unpack to; made if it is not there.")],
+) -> None:
+    """Unpack archives of sound, each whole or not at all.
+
+    An archive with absolute paths, .., links or devices is refused, and no file that is there is replaced.
+
+    For example: earmark data unpack sounds.zip --to sounds
+    """
+    from earmark.pipelines.archives import unpack_archives
+
+    unpack_archives(archives, to)
+
+
+@data_app.command()
+def forms(json: Json = False) -> None:
+    """List the forms in which data sets are read, and what each is known by."""
+    from earmark.pipelines.archives import show_forms
+
+    show_forms(json)
