@@ -12,7 +12,7 @@ from earmark.progress import Progress
 from earmark.store import Attempt, Manifest, Store, once
 
 STEP = "compare_models"
-EPOCH = 3
+EPOCH = 4
 
 
 def compare_models(
@@ -30,7 +30,8 @@ def compare_models(
     """Rank the evaluated networks by validation mAP (ties: accuracy) and write the report.
 
     Files: ``report.html``, ``comparison.json``. Facts: run, evaluated_clips, digest, dataset, networks (ranked),
-    test_order, champion (None if no network was evaluated), failures.
+    test_order, champion (None if no network was evaluated), failures, and ``study`` where the experiment asks for more
+    than which network is best.
 
     Args:
         store: of the results.
@@ -67,6 +68,8 @@ def compare_models(
 
         attempt.facts = comparison(metrics, trained, dataset, failures, run)
         report = gather_report(store, by_validation(metrics), trained, catalog, dataset, failures, experiment, run)
+        if report.study is not None:
+            attempt.facts["study"] = report.study.to_json()
         attempt.put("report.html", render_report(report).encode())
         attempt.put_json("comparison.json", {"schema_version": 1, **attempt.facts})
         champion = attempt.facts["champion"]

@@ -16,6 +16,7 @@ from earmark.evaluation.clips import Clips, mistakes_of, timelines_of
 from earmark.evaluation.ranking import by_test
 from earmark.evaluation.repeat import command
 from earmark.evaluation.report import ClassScore, Estimate, Failure, Finding, Network, Report, Trust
+from earmark.evaluation.studies import study_of
 from earmark.store import Manifest, Store
 from earmark.store.tables import read_table
 
@@ -45,9 +46,11 @@ def gather_report(
         run: the run's id.
     """
     documents = [json.loads(m.files["metrics.json"].read(store)) for m in metrics]
-    labels = readable(dataset.facts["labels"])
+    shown = dict(zip(dataset.facts["labels"], readable(dataset.facts["labels"]), strict=True))
+    # Networks may have learned fewer labels than the dataset has, and be scored on fewer still.
+    learned = [shown[label] for label in documents[0]["labels"]] if documents else list(shown.values())
     networks = [
-        _network(store, document, m, trained[m.facts["variant"]], labels)
+        _network(store, document, m, trained[m.facts["variant"]], shown)
         for document, m in zip(documents, metrics, strict=True)
     ]
     single_label = dataset.facts["single_label"]
@@ -56,17 +59,18 @@ def gather_report(
     return Report(
         run=run,
         source=catalog.facts["data"],
-        labels=labels,
+        labels=[c.label for c in classes] or list(shown.values()),
         single_label=single_label,
-        clips=dataset.facts["clips"],
+        clips={**dataset.facts["clips"], **(metrics[0].facts["clips"] if metrics else {})},
         chance=chance(classes),
         networks=networks,
         test_order=by_test(metrics),
         failures=[Failure(f["variant"], f["cause"]) for f in failures],
         findings=findings_of(store, dataset),
-        timelines=timelines_of(store, metrics[0], clips, labels) if metrics else (),
-        mistakes=mistakes_of(store, metrics[0], clips, labels) if metrics else (),
-        trust=trust_of(store, metrics[0], documents[0]["calibration"], labels) if metrics else None,
+        timelines=timelines_of(store, metrics[0], clips, learned) if metrics else (),
+        mistakes=mistakes_of(store, metrics[0], clips, learned) if metrics else (),
+        trust=trust_of(store, metrics[0], documents[0]["calibration"], learned) if metrics else None,
+        study=study_of(experiment, networks, trained),
         confidence=documents[0]["confidence"] if documents else experiment.base.evaluate.confidence,
         command=command(catalog.facts["data"], experiment),
         config=experiment.model_dump(),
@@ -103,12 +107,12 @@ def _d_prime(d_prime: float | None, auc: float | None) -> float | None:
 
 
 def _network(
-    store: Store, document: Mapping[str, Any], metrics: Manifest, checkpoint: Manifest, labels: Sequence[str]
+    store: Store, document: Mapping[str, Any], metrics: Manifest, checkpoint: Manifest, shown: Mapping[str, str]
 ) -> Network:
     curves = json.loads(checkpoint.files["curves.json"].read(store))
     summary = ("auc", "d_prime", "map", "accuracy")
     facts = checkpoint.facts
-    confusion = document["confusion"]
+    confusion, rows = document["confusion"], document["test"]["classes"]
     return Network(
         variant=metrics.facts["variant"],
         architecture=metrics.facts["name"],
@@ -120,7 +124,7 @@ def _network(
         cost=facts.get("cost"),
         test={name: estimate(document["test"]["summary"], name) for name in summary},
         validation={name: estimate(document["validation"]["summary"], name) for name in summary},
-        classes=class_scores(labels, document["test"]["classes"]),
+        classes=class_scores([shown[row["label"]] for row in rows], rows),
         confusion=confusion["counts"] if confusion else None,
         train_curve=[(point["step"], point["loss"]) for point in curves["train"]],
         validation_curves={

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from earmark.architectures import PAPER
+from earmark.evaluation.report.studied import Study
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,8 @@ class Report:
     timelines: Sequence[Timeline] = ()
     mistakes: Sequence[Mistake] = ()
     trust: Trust | None = None
+    study: Study | None = None
+    """What the networks were compared for, where that is more than which is best."""
     confidence: float = 0.95
     command: str = ""
     config: Any = None

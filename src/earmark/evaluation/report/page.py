@@ -19,6 +19,7 @@ from earmark.evaluation.report import (
     numbers,
     prior,
     ranking,
+    study,
     svg,
     table2,
     timeline,
@@ -49,6 +50,7 @@ def render_report(report: Report) -> str:
         },
         "keys": _keys(report, best) if best else [],
         "charts": charts,
+        "study_charts": [(c.title, study.draw(c)) for c in report.study.charts] if report.study else [],
         "columns": table2.columns(report),
         "rows": table2.rows(report),
         "unscored": words.unscored(best) if best else [],
@@ -140,6 +142,7 @@ def _taken(report: Report) -> str:
 def _contents(report: Report, charts: dict[str, Any]) -> list[tuple[str, str]]:
     best = report.champion
     shown = [
+        ("study", report.study.title if report.study else "", report.study is not None),
         ("table", "Its scores" if report.evaluated else "Side by side", bool(report.networks or report.failures)),
         ("training", "How they learned", bool(charts["curves"])),
         ("labels", "Label by label", bool(charts["bars"])),
