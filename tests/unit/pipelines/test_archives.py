@@ -7,10 +7,7 @@ from typer.testing import CliRunner
 
 from earmark.catalog.adapters import FORMS
 from earmark.errors import UserError
-from earmark.pipelines.cli import (
-    app,
-    data,  # noqa: F401  (adding commands)
-)
+from earmark.pipelines.cli import app
 
 
 def invoke(*words):
