@@ -24,7 +24,8 @@ def register_model(
 ) -> None:
     """Make the best network a version of the registered model, and champion if the gate lets it.
 
-    Fails, registering nothing, if a variant failed.
+    Fails, registering nothing, if a variant failed. Without a model's name nothing is registered: every network's end
+    is recorded, and the report is the comparison's.
 
     Args:
         comparison: the ranked networks and the champion.
@@ -34,7 +35,7 @@ def register_model(
         patches: what decoding found.
         dataset: clips with labels and splits.
         experiment: the experiment as JSON.
-        model: name of the registered model.
+        model: name of the registered model, or "".
         run: the run's id.
         version: name and number of the version.
         decision: whether it is champion now, and why.
@@ -43,6 +44,8 @@ def register_model(
     from earmark.components.adapter import step
 
     with step("register_model", run) as s:
+        from pathlib import Path
+
         from earmark.registry import Sounds, gate_model, register_model
         from earmark.store import load
 
@@ -62,10 +65,13 @@ def register_model(
             s.progress,
         )
         s.write(version, registered)
+        if not model:
+            Path(report.path).write_bytes(registered.files["report.html"].read(s.store))
+
+    if not model:
+        return
 
     with step("gate_model", run) as s:
-        from pathlib import Path
-
         result = gate_model(s.store, registered, sounds, s.config(experiment), context, s.progress)
         Path(report.path).write_bytes(result.files["gate.html"].read(s.store))
         s.write(decision, result)

@@ -19,10 +19,15 @@ LAST_STEPS = {
     "compare": "gate_model",
     "crossval": "pool_models",
     "retrain": "gate_model",
+    "labels": "gate_model",
+    "data": "gate_model",
+    "study": "gate_model",
     "embed": "export_embeddings",
     "evaluate": "evaluate_package",
 }
 """The step whose result a pipeline is run for."""
+REGISTERING = ("labels", "data", "study")
+"""Pipelines that end with register_model where no model is named."""
 REPORTS = {
     "gate_model": "gate.html",
     "compare_models": "report.html",
@@ -81,8 +86,9 @@ def outcome_of(store: Store, run: str, said_failed: bool, said: str = "") -> Out
     left = _left(store, run, since)
     causes = [cause for cause in causes_of(store, run) if cause.written >= since and not _mended(cause, left)]
     failures = _failures(left)
-    done = LAST_STEPS.get(pipeline, "") in left or (_nothing_new(left) and not said_failed)
-    cause = "" if done and not causes and not failures else _cause(causes, failures, left, pipeline, said)
+    last = _last_step(pipeline, recorded.model if recorded else "")
+    done = last in left or (_nothing_new(left) and not said_failed)
+    cause = "" if done and not causes and not failures else _cause(causes, failures, left, last, said)
     comparison, gate = left.get("compare_models"), left.get("gate_model")
     return Outcome(
         run=run,
@@ -96,6 +102,13 @@ def outcome_of(store: Store, run: str, said_failed: bool, said: str = "") -> Out
         report=_report(store, left),
         usage=spent(store, run),
     )
+
+
+def _last_step(pipeline: str, model: str) -> str:
+    """The step whose result the run is for; empty where the pipeline is not known."""
+    if pipeline in REGISTERING and not model:
+        return "register_model"
+    return LAST_STEPS.get(pipeline, "")
 
 
 def _left(store: Store, run: str, since: float) -> dict[str, _Left]:
@@ -127,7 +140,7 @@ def _nothing_new(left: Mapping[str, _Left]) -> bool:
 
 
 def _cause(
-    causes: Sequence[Cause], failures: Mapping[str, str], left: Mapping[str, _Left], pipeline: str, said: str
+    causes: Sequence[Cause], failures: Mapping[str, str], left: Mapping[str, _Left], missing: str, said: str
 ) -> str:
     told = [f"{variant}: {cause}" for variant, cause in failures.items()]
     told += [f"{cause.step}: {cause.cause}" for cause in causes if not (failures and cause.step in REPEATING)][:1]
@@ -135,10 +148,9 @@ def _cause(
         return "; ".join(told)
     last = max(left, key=lambda name: left[name].written, default=None)
     how_far = f"the last step that ended is {last}" if last else "no step ended"
-    missing = LAST_STEPS.get(pipeline, "its last step")
     word = f"; Kubeflow: {' '.join(said.split())[:200]}" if said else ""
     return (
-        f"{missing} was not reached and no step said why ({how_far}{word}): a pod that could not start, a step "
+        f"{missing or 'its last step'} was not reached and no step said why ({how_far}{word}): a pod that could not start, a step "
         "that was killed, or the run's deadline; the run's page in Kubeflow tells which"
     )
 

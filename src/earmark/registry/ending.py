@@ -75,15 +75,22 @@ def close_run(store: Store, client: MlflowClient, parent: str, comparison: Manif
     )
 
 
-def record_failure(
+def record_networks(
     store: Store, client: MlflowClient, run: RunContext, parent: str, comparison: Manifest, networks: Sequence[Network]
 ) -> None:
-    """Write a run in which a network failed."""
+    """Write how every network and the run ended, where nothing is registered."""
     dataset = dataset_of(comparison)
     for network in networks:
         run_id, outcome = open_network(store, client, run, parent, dataset, network)
         close_outcome(client, run_id, outcome)
     close_run(store, client, parent, comparison, {})
+
+
+def is_recorded(client: MlflowClient, parent: str, told: Manifest) -> bool:
+    """Whether the run has ended in MLflow with this report."""
+    found = client.get_run(parent)
+    ended = found.info.status in ("FINISHED", "FAILED")
+    return ended and found.data.tags.get("earmark.report") == told.files["report.html"].sha256
 
 
 def _outcome(store: Store, network: Network) -> Outcome:

@@ -93,8 +93,9 @@ def _document(store: Store, network: Network, sounds: Sounds, name: str, run: Ru
     scores = {part: network.metrics.facts[part] for part in ("test", "validation")}
     document |= {"name": name, "variant": network.name, "run": run.run, "scores": scores}
     document["catalog"] = sounds.catalog.digest
-    labels = json.loads(sounds.dataset.files["labels.json"].read(store))
-    document["label_ids"] = [label["id"] for label in labels]
+    # A network may have learned fewer labels than the dataset has.
+    ids = {label["name"]: label["id"] for label in json.loads(sounds.dataset.files["labels.json"].read(store))}
+    document["label_ids"] = [ids[name] for name in document["labels"]]
     if CALIBRATION in network.metrics.files:
         document["calibration"] = json.loads(network.metrics.files[CALIBRATION].read(store))
     return document

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 from earmark.errors import EarmarkError
 from earmark.progress import Progress
-from earmark.registry.ending import Network, document_of, open_network
+from earmark.registry.ending import Network, document_of, is_recorded, open_network
 from earmark.registry.versions import SCORES
 from earmark.store import Manifest, Store
 from earmark.tracking import DatasetFacts, RunContext, close_outcome, close_parent, connect, mlflow_needed, parent_run
@@ -42,7 +42,7 @@ def record_pooled(
         with mlflow_needed():
             client = connect()
             parent = parent_run(client, run, first.digest)
-            if not _is_recorded(client, parent, pooled):
+            if not is_recorded(client, parent, pooled):
                 _record(store, client, parent, pooled, checkpoints, metrics, assembled, run)
     except EarmarkError as error:
         progress.note(f"the run's end is not in MLflow: {error}")
@@ -77,12 +77,6 @@ def _record(
         report=pooled.files["report.html"].read(store),
         note=_note(pooled.facts),
     )
-
-
-def _is_recorded(client: MlflowClient, parent: str, pooled: Manifest) -> bool:
-    found = client.get_run(parent)
-    ended = found.info.status in ("FINISHED", "FAILED")
-    return ended and found.data.tags.get("earmark.report") == pooled.files["report.html"].sha256
 
 
 def _facts(dataset: Manifest) -> DatasetFacts:

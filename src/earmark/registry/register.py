@@ -19,9 +19,10 @@ from earmark.registry.ending import (
     close_run,
     dataset_of,
     document_of,
+    is_recorded,
     networks_of,
     open_network,
-    record_failure,
+    record_networks,
 )
 from earmark.registry.logged import logged_model, name_version
 from earmark.registry.pack import Sounds, pack
@@ -47,13 +48,15 @@ def register_model(
     """Make the best network a version of the registered model, the challenger; write every network's outcome.
 
     Done again it changes nothing: runs, version and alias are found by their keys. Facts: ``name``, ``version``,
-    ``variant``, ``package`` (the version's key).
+    ``variant``, ``package`` (the version's key). Without a ``model`` nothing becomes a version: the outcomes are written
+    as far as MLflow answers, and the comparison is handed on.
 
     Raises:
         UserError: the model's name cannot be one.
         EarmarkError: a network failed (the run is marked as failed, nothing is registered), or MLflow does not answer.
     """
-    check_name(model)
+    if model:
+        check_name(model)
     networks = networks_of(comparison, checkpoints, metrics)
     if comparison.facts["failures"]:
         failure = _failed(comparison.facts["failures"], [m for m in (*checkpoints, *metrics) if m.failed is not None])
@@ -61,10 +64,13 @@ def register_model(
             with mlflow_needed():
                 client = connect()
                 parent = parent_run(client, run, dataset_of(comparison).digest)
-                record_failure(store, client, run, parent, comparison, networks)
+                record_networks(store, client, run, parent, comparison, networks)
         except EarmarkError as error:
             progress.note(f"the failure is not recorded: {error}")
         raise failure
+    if not model:
+        _record(store, comparison, networks, run, progress)
+        return comparison
     key = result_key(STEP, EPOCH, [comparison.digest, model, run.run])
     with mlflow_needed():
         client = connect()
@@ -75,6 +81,20 @@ def register_model(
         return once(
             store, STEP, key, lambda made: _register(made, client, comparison, networks, sounds, model, run, progress)
         )
+
+
+def _record(
+    store: Store, comparison: Manifest, networks: Sequence[Network], run: RunContext, progress: Progress
+) -> None:
+    """Write how every network and the run ended; where MLflow is away, say so and go on."""
+    try:
+        with mlflow_needed():
+            client = connect()
+            parent = parent_run(client, run, dataset_of(comparison).digest)
+            if not is_recorded(client, parent, comparison):
+                record_networks(store, client, run, parent, comparison, networks)
+    except EarmarkError as error:
+        progress.note(f"the run's end is not in MLflow: {error}")
 
 
 def _failed(failures: Sequence[Mapping[str, str]], failed: Sequence[Manifest]) -> EarmarkError:

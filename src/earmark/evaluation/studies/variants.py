@@ -1,4 +1,4 @@
-"""A list of variants: what their configs differ in, and what came of it, beside the paper's Table 2 where it matches."""
+"""A list of variants: the fields that differ, and what came of them, beside the rows of Table 2 that match."""
 
 from __future__ import annotations
 
