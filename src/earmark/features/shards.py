@@ -72,9 +72,8 @@ class Wanted:
 
     def stored_bytes(self, spec: FeatureSpec) -> float:
         """About how much the clip's frames will take, by what it claims."""
-        seconds = self.claimed_seconds if self.claimed_seconds is not None else UNKNOWN_SECONDS
-        if self.end_s is not None:
-            seconds = self.end_s - (self.start_s or 0.0)
+        end_s = self.claimed_seconds if self.claimed_seconds is not None else UNKNOWN_SECONDS
+        seconds = max(0.0, (end_s if self.end_s is None else self.end_s) - (self.start_s or 0.0))
         return seconds * SAMPLE_RATE / HOP * MEL_BANDS * np.dtype(spec.storage).itemsize
 
 

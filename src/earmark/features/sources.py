@@ -166,7 +166,8 @@ class Sources:
             yield file.buffered()
             file.check()
         except MissingObject as error:
-            raise self._other(clip, "is gone") from error
+            self._look(clip)
+            raise self._other(clip, "has changed") from error
         if self._look(clip) != info:
             raise self._other(clip, "has changed")
 
