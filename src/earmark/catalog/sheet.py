@@ -81,7 +81,7 @@ class Sheet:
         for line, row in rows[1:]:
             if len(row) < width:
                 raise UserError(f"{place} line {line} has {len(row)} of {len(header)} cells: mend the line")
-            if any(cell.strip() for cell in row[len(header) :]):
+            if len(row) > len(header) and any(cell.strip() for cell in row[len(header) :]):
                 raise UserError(
                     f"{place} line {line} has {len(row)} cells and the header {len(header)}: "
                     "put double quotes around a cell with a comma in it"
