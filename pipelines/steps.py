@@ -78,6 +78,12 @@ def compare_and_register(found: Found, experiment: Any, variants: Any, model: An
     with dsl.ParallelFor(variants, parallelism=side_by_side("train")) as variant:
         made = train_and_score(dataset, patches, experiment, variant, run)
 
+    rank_and_register(found, dataset, made, experiment, model, run)
+
+
+def rank_and_register(found: Found, dataset: Any, made: Variant, experiment: Any, model: Any, run: Any) -> None:
+    """Variants compared once all are scored, the best one put to the gate."""
+    catalog, patches = found
     # Each use collects anew: the compiler changes a Collected object when it first meets it.
     compared = place(
         compare_models(

@@ -38,17 +38,15 @@ def evaluate_package(
         from pathlib import Path
 
         from earmark.components.pages import show
-        from earmark.evaluation import Packaged, evaluate_package, report_package
-        from earmark.registry import fetch_package
+        from earmark.evaluation import evaluate_package, report_package
+        from earmark.registry import fetch_source
         from earmark.training.processes import visible_gpus
 
         s.gpus = min(1, visible_gpus())
-        package = fetch_package(model)
-        made_of = package.clips() if package.document.get("clips_sha256") else None
-        packaged = Packaged(package.title, package.weights.read_bytes(), package.document, made_of)
+        packaged = fetch_source(model)
         inputs = s.read(catalog), s.read(patches), s.read(dataset)
         found = evaluate_package(s.store, packaged, *inputs, include_trained, s.progress)
         show(s.store, found, scores, confusion)
-        page = report_package(s.store, found, package.document, inputs[-1], s.run)
+        page = report_package(s.store, found, packaged.document, inputs[-1], s.run)
         Path(report.path).write_bytes(page.files["report.html"].read(s.store))
         s.write(evaluation, page)

@@ -9,6 +9,7 @@ from earmark.registry.pooled import record_pooled
 from earmark.registry.promotion import Promotion, history, promote, rollback, who
 from earmark.registry.register import register_model
 from earmark.registry.retraining import Asked, check_asked, plan_retraining
+from earmark.registry.source import fetch_source
 from earmark.registry.uses import Use, trained_on
 from earmark.registry.versions import ModelVersion, list_models
 
@@ -23,6 +24,7 @@ __all__ = [
     "check_protected",
     "download",
     "fetch_package",
+    "fetch_source",
     "find_champion",
     "find_news",
     "gate_model",

@@ -20,7 +20,7 @@ from earmark.features import FLOOR, MEL_BANDS, PATCH_FRAMES
 from earmark.features.quantise import STEP
 from earmark.training.augment import Draws, draw
 from earmark.training.resident import Resident
-from earmark.training.sampler import I64, Sampler, balanced, eligible_patches, starts_of
+from earmark.training.sampler import I64, Patches, Sampler, balanced, eligible_patches, starts_of
 
 HINTED_PATCHES = 1024
 """How far ahead the system is told what to read: enough reads in flight for a disk's full rate."""
@@ -42,6 +42,19 @@ class Batch:
         return Batch(x_BTF, y_BC, self.draws.to(device))
 
 
+def eligible(dataset: Dataset, config: Config) -> Patches:
+    """The patches of a dataset's training clips that batches are drawn from."""
+    clips = dataset.clips("train")
+    rows_K = np.array([clip.rows for clip in clips], dtype=np.int64)
+    sound_S = None
+    if config.train.max_silent_share < 1.0:
+        shard_K, first_row_K = np.array([c.shard for c in clips]), np.array([c.first_row for c in clips])
+        clip_S, start_S = starts_of(rows_K)
+        silent_S = dataset.frames.silent_share(shard_K[clip_S], first_row_K[clip_S] + start_S)
+        sound_S = silent_S <= config.train.max_silent_share
+    return eligible_patches(rows_K, sound_S, config.augment.random_offset)
+
+
 class Batches:
     """The training part of a dataset as batches by step.
 
@@ -54,13 +67,7 @@ class Batches:
         self.clips = dataset.clips("train")
         self.shard_K = np.array([clip.shard for clip in self.clips])
         self.first_row_K = np.array([clip.first_row for clip in self.clips])
-        rows_K = np.array([clip.rows for clip in self.clips], dtype=np.int64)
-        sound_S = None
-        if config.train.max_silent_share < 1.0:
-            clip_S, start_S = starts_of(rows_K)
-            silent_S = self.frames.silent_share(self.shard_K[clip_S], self.first_row_K[clip_S] + start_S)
-            sound_S = silent_S <= config.train.max_silent_share
-        patches = eligible_patches(rows_K, sound_S, config.augment.random_offset)
+        patches = eligible(dataset, config)
         size = config.train.batch_size
         if size > len(patches):
             raise UserError(

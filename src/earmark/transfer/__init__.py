@@ -4,18 +4,33 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from earmark.evaluation.labelled_clips import Packaged as Source
+    from earmark.transfer.asked import transfer_request
+    from earmark.transfer.batch import fit_batch
     from earmark.transfer.embed import embed_dataset
     from earmark.transfer.evaluate import evaluate_head
     from earmark.transfer.fit import train_head
+    from earmark.transfer.met import met_before
     from earmark.transfer.records import read_embeddings
 
-__all__ = ["Source", "embed_dataset", "evaluate_head", "read_embeddings", "train_head"]
+__all__ = [
+    "Source",
+    "embed_dataset",
+    "evaluate_head",
+    "fit_batch",
+    "met_before",
+    "read_embeddings",
+    "train_head",
+    "transfer_request",
+]
 
 _MODULES = {
     "embed_dataset": "embed",
     "evaluate_head": "evaluate",
+    "fit_batch": "batch",
+    "met_before": "met",
     "read_embeddings": "records",
     "train_head": "fit",
+    "transfer_request": "asked",
 }
 
 
