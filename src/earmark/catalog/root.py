@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
-from earmark.catalog.unpack import archive_told, archives_told, is_archive
+from earmark.catalog.archives import archive_told, archives_told, is_archive
 from earmark.config import digest
 from earmark.errors import UserError
 from earmark.features import AUDIO_SUFFIXES

@@ -63,18 +63,7 @@ class Sheet:
         place = root.place(key)
         text = read_text(root, key)
         _check_delimiter(place, text, aliases)
-        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-        rows: list[tuple[int, list[str]]] = []
-        begun = 1
-        try:
-            for row in reader:
-                begun = reader.line_num + 1
-                if any(cell.strip() for cell in row):
-                    rows.append((reader.line_num, row))
-        except csv.Error as error:
-            raise UserError(
-                f"{place} line {begun} cannot be read as CSV ({error}): use commas and double quotes"
-            ) from None
+        rows = _parse(place, text)
         header = [cell.strip() for cell in rows[0][1]] if rows else []
         where = positions(header, aliases)
         width = max(where.values(), default=-1) + 1
@@ -149,6 +138,21 @@ def positions(header: Sequence[str], aliases: Aliases = ALIASES) -> dict[str, in
     at = {name.lower(): place for place, name in reversed(list(enumerate(header)))}
     found = {ours: [at[alias] for alias in names if alias in at] for ours, names in aliases.items()}
     return {ours: places[0] for ours, places in found.items() if places}
+
+
+def _parse(place: str, text: str) -> list[tuple[int, list[str]]]:
+    """Number of the last line, and cells, of each row with something in it."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows = []
+    begun = 1
+    try:
+        for row in reader:
+            begun = reader.line_num + 1
+            if any(cell.strip() for cell in row):
+                rows.append((reader.line_num, row))
+    except csv.Error as error:
+        raise UserError(f"{place} line {begun} cannot be read as CSV ({error}): use commas and double quotes") from None
+    return rows
 
 
 def _check_delimiter(place: str, text: str, aliases: Aliases) -> None:

@@ -8,33 +8,21 @@ from __future__ import annotations
 
 import fcntl
 import filecmp
-import lzma
 import os
 import re
-import shlex
 import shutil
-import stat
-import tarfile
 import tempfile
-import zipfile
-import zlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
 
+from earmark.catalog.members import BROKEN, Member, check_archive, members_of
 from earmark.errors import UserError
 from earmark.progress import Progress
 
-SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 TEMPORARY = ".unpacking-"
 CHUNK = 1 << 20
-NAMED = 8
-"""So many archives are named one by one in a command; more by patterns."""
-MACOS = "__MACOSX/"
-"""What macOS adds to a zip: no part of the data."""
-BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -56,57 +44,6 @@ class Unpacked:
     new: bool
 
 
-@dataclass(frozen=True)
-class Member:
-    """A file in an archive; ``wrong`` says why it may not be one. ``done`` is how far into the archive it reaches."""
-
-    name: str
-    size: int
-    content: IO[bytes] | None
-    wrong: str
-    done: int
-
-
-def is_archive(name: str) -> bool:
-    """Whether a file's name is that of an archive that can be unpacked."""
-    return name.lower().endswith(SUFFIXES)
-
-
-def unpack_command(archives: Sequence[str], to: str) -> str:
-    """The command that unpacks these archives, as a shell takes it."""
-    named = [shlex.quote(archive) for archive in archives]
-    if len(named) > NAMED:
-        places = {(archive.rpartition("/")[0], _suffix(archive)) for archive in archives}
-        named = [f"{shlex.quote(folder or '.')}/*{suffix}" for folder, suffix in sorted(places)]
-    return f"earmark data unpack {' '.join(named)} --to {shlex.quote(to)}"
-
-
-def archive_told(archive: str) -> tuple[str, str]:
-    """What is wrong with data that is an archive, and the remedy."""
-    if "://" in archive:
-        return f"{archive} is an archive", "unpack it here (earmark data unpack), and upload the folder"
-    command = unpack_command([archive], archive.removesuffix(_suffix(archive)))
-    return f"{archive} is an archive", f"unpack it first: {command}"
-
-
-def archives_told(folder: str, archives: Sequence[str]) -> tuple[str, str]:
-    """What is wrong with a folder that holds archives and no audio, and the remedy.
-
-    Args:
-        folder: its path or URI.
-        archives: their keys in it, one at least.
-    """
-    what = f"no audio below {folder}, and {len(archives)} archive{'s' if len(archives) > 1 else ''}"
-    if "://" in folder:
-        return what, "unpack them here (earmark data unpack), and upload the folder"
-    command = unpack_command([f"{folder.rstrip('/')}/{archive}" for archive in archives], folder)
-    return what, f"unpack {'them' if len(archives) > 1 else 'it'} first: {command}"
-
-
-def _suffix(archive: str) -> str:
-    return next(archive[-len(suffix) :] for suffix in (".tar.gz", *SUFFIXES) if archive.lower().endswith(suffix))
-
-
 def unpack(archives: Sequence[Path], to: Path, progress: Progress) -> list[Unpacked]:
     """Unpack archives, one after another. Files that are there already with the same content stay.
 
@@ -120,7 +57,7 @@ def unpack(archives: Sequence[Path], to: Path, progress: Progress) -> list[Unpac
             that is there with other content, or too little room. Archives before it stay unpacked.
     """
     for archive in archives:
-        _check(archive)
+        check_archive(archive)
     total = sum(archive.stat().st_size for archive in archives)
     before = 0
     results = []
@@ -152,36 +89,13 @@ def _alone(to: Path) -> Iterator[None]:
         os.close(folder)
 
 
-def _check(archive: Path) -> None:
-    if not archive.is_file():
-        raise UserError(f"{archive} is {'no file' if archive.exists() else 'not there'}: give archives ({_kinds()})")
-    parts = sorted(archive.parent.glob(f"{_escaped(archive.stem)}.z[0-9][0-9]"))
-    if parts:
-        whole = archive.with_name(f"{archive.stem}.whole.zip")
-        command = shlex.join(["zip", "-s", "0", str(archive.with_suffix(".zip")), "--out", str(whole)])
-        raise UserError(
-            f"{archive} is a zip in {len(parts) + 1} parts ({parts[0].name} …): join them by `{command}`, "
-            f"and unpack {whole.name}"
-        )
-    if not (zipfile.is_zipfile(archive) if _begins_as_zip(archive) else tarfile.is_tarfile(archive)):
-        raise UserError(f"{archive} is no archive, or a damaged one: give {_kinds()}")
-
-
-def _kinds() -> str:
-    return f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
-
-
-def _escaped(name: str) -> str:
-    return re.sub(r"([*?[])", r"[\1]", name)
-
-
 def _unpack(archive: Path, to: Path, before: int, total: int, progress: Progress) -> Unpacked:
     with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=to) as temporary:
         folder = Path(temporary, "whole")
         folder.mkdir()
         files, size = 0, 0
         try:
-            with closing(_members(archive)) as members:
+            with closing(members_of(archive)) as members:
                 for member in members:
                     _write(archive, member, folder, to)
                     files, size = files + 1, size + member.size
@@ -196,45 +110,6 @@ def _unpack(archive: Path, to: Path, before: int, total: int, progress: Progress
         inner = to / tops[0].name if len(tops) == 1 and tops[0].is_dir() else to
         _check_there(archive, folder, to)
         return Unpacked(archive, files, size, inner, _move(folder, to))
-
-
-def _members(archive: Path) -> Generator[Member]:
-    return _zip_members(archive) if _begins_as_zip(archive) else _tar_members(archive)
-
-
-def _begins_as_zip(archive: Path) -> bool:
-    """By its first bytes: ``is_zipfile`` alone also takes a tar with a zip at its end."""
-    with archive.open("rb") as file:
-        return file.read(2) == b"PK"
-
-
-def _zip_members(archive: Path) -> Generator[Member]:
-    with zipfile.ZipFile(archive) as whole:
-        done = 0
-        for info in whole.infolist():
-            done += info.compress_size
-            name = info.filename.replace("\\", "/")
-            if info.is_dir() or name.startswith(MACOS):
-                continue
-            kind = stat.S_IFMT(info.external_attr >> 16)
-            wrong = "is encrypted" if info.flag_bits & 1 else ""
-            if kind not in (0, stat.S_IFREG):
-                wrong = "is a link" if kind == stat.S_IFLNK else "is no file"
-            if wrong:
-                yield Member(name, info.file_size, None, wrong, done)
-                continue
-            with whole.open(info) as content:
-                yield Member(name, info.file_size, content, "", done)
-
-
-def _tar_members(archive: Path) -> Generator[Member]:
-    # Read as a stream: a tar.gz would else be read twice.
-    with archive.open("rb") as file, tarfile.open(fileobj=file, mode="r|*", bufsize=CHUNK) as whole:
-        for info in whole:
-            if info.isdir():
-                continue
-            wrong = "" if info.isreg() else "is a link" if info.issym() or info.islnk() else "is no file"
-            yield Member(info.name, info.size, None if wrong else whole.extractfile(info), wrong, file.tell())
 
 
 def _write(archive: Path, member: Member, folder: Path, to: Path) -> None:

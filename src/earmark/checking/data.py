@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from earmark.catalog.archives import archive_told, archives_told, is_archive
 from earmark.catalog.root import NO_AUDIO, place_of
-from earmark.catalog.unpack import archive_told, archives_told, is_archive
 from earmark.checking.lines import Line, one_line
 from earmark.errors import EarmarkError, UserError
 from earmark.features.decode import AUDIO_SUFFIXES

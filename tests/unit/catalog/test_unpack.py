@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from earmark.catalog.archives import unpack_command
 from earmark.catalog.root import open_root
-from earmark.catalog.unpack import unpack, unpack_command
+from earmark.catalog.unpack import unpack
 from earmark.errors import UserError
 from earmark.progress import Progress
 
