@@ -6,9 +6,8 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -18,25 +17,7 @@ from earmark.pipelines.terminal import Terminal, counted, print_json, print_tabl
 from earmark.progress import Progress
 
 if TYPE_CHECKING:
-    from earmark.catalog import Dataset
-    from earmark.config import Config
-    from earmark.store import Manifest, Store
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """The results that a run makes first, in the store where a run would keep them."""
-
-    store: Store
-    catalog: Manifest
-    patches: Manifest
-    dataset: Manifest
-
-    def open(self) -> Dataset:
-        """The dataset."""
-        from earmark.catalog import Dataset
-
-        return Dataset.open(self.store, self.dataset, self.patches)
+    from earmark.store import Store
 
 
 class _Told:
@@ -67,6 +48,10 @@ def progress_on(terminal: Terminal, step: str) -> Progress:
     return Progress(step, "json", cast(TextIO, _Told(terminal)))
 
 
+def _steps(terminal: Terminal) -> Callable[[str], Progress]:
+    return lambda step: progress_on(terminal, step)
+
+
 def open_kept(work: str) -> Store:
     """The store of a work folder, or the one that the environment names."""
     from earmark.store import open_store
@@ -74,37 +59,18 @@ def open_kept(work: str) -> Store:
     return open_store(open_place(work).environment()["EARMARK_STORE"])
 
 
-def prepare(store: Store, data: str, config: Config, terminal: Terminal) -> Prepared:
-    """Catalog, decode and assemble a data set as a run does; a run with the same config finds all of it.
-
-    Raises:
-        UserError: as the steps.
-    """
-    from earmark.catalog import assemble_dataset, build_catalog
-    from earmark.features import extract_features
-    from earmark.pipelines.requests import absolute
-
-    def progress(step: str) -> Progress:
-        return progress_on(terminal, step)
-
-    catalog = build_catalog(store, absolute(data), config.data, progress("build_catalog"))
-    patches = extract_features(store, catalog, config.features, config.data, progress("extract_features"))
-    terminal.clear("extract_features")
-    dataset = assemble_dataset(store, catalog, patches, config.data, progress("assemble_dataset"))
-    return Prepared(store, catalog, patches, dataset)
-
-
 def mix_data(source: str, to: Path, how: Mapping[str, Any], patch: Mapping[str, Any], work: str, as_json: bool) -> None:
     """``earmark data mix``: scenes made of a data set's clips."""
     from earmark.catalog.splits import SPLITS
     from earmark.config import make_config
-    from earmark.corpus import Mix, Source, mix
+    from earmark.corpus import Mix, Source, mix, prepare
+    from earmark.pipelines.requests import absolute
     from earmark.store import open_store
 
     numbers = Mix(**{**how, "events": _counts(how["events"]), "snr_db": _range("--snr", how["snr_db"])})
     began = time.monotonic()
     with telling() as terminal:
-        found = prepare(open_kept(work), source, make_config("modern", patch), terminal)
+        found = prepare(open_kept(work), absolute(source), make_config("modern", patch), _steps(terminal))
         dataset = found.open()
         sources = [
             Source(
@@ -136,6 +102,119 @@ def mix_data(source: str, to: Path, how: Mapping[str, Any], patch: Mapping[str, 
     print_table(f"Scenes with each label, {to}", ("label", *SPLITS), rows)
     print(", ".join(f"{counted(labels[n], 'scene')} with {counted(n, 'label')}" for n in sorted(labels)))
     print(f"Train on them: earmark run compare --data {to}")
+
+
+def check_data(data: str, preset: str, patch: Mapping[str, Any], work: str, as_json: bool) -> bool:
+    """``earmark data check``: what a run would make of a data set. Whether a run would go on from there."""
+    from earmark.config import make_config
+    from earmark.corpus import about, inspect
+    from earmark.pipelines.requests import absolute
+
+    with telling() as terminal:
+        found = inspect(open_kept(work), absolute(data), make_config(preset, patch), _steps(terminal))
+    told = about(*found)
+    if as_json:
+        print_json(told)
+    else:
+        _show_checked(data, told)
+    return not told["refused"]
+
+
+def describe_data(
+    data: str, output: Path | None, preset: str, patch: Mapping[str, Any], work: str, as_json: bool
+) -> None:
+    """``earmark data describe``: counts, and a page of pictures.
+
+    Raises:
+        UserError: there is no catalog or no usable clip, or the page cannot be written.
+    """
+    from earmark.config import make_config
+    from earmark.corpus import describe, inspect
+    from earmark.corpus.page import render_description
+    from earmark.pipelines.requests import absolute
+
+    with telling() as terminal:
+        found, refused = inspect(open_kept(work), absolute(data), make_config(preset, patch), _steps(terminal))
+    if found is None:
+        raise refused[0]
+    told = describe(found, refused)
+    if not told["clips"]:
+        raise refused[0]
+    name = Path(data.rstrip("/")).name or "data"
+    page = output or open_place(work).work / "reports" / f"data-{name}.html"
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(render_description(name, told))
+    except OSError as error:
+        raise UserError(f"cannot write {page}: {error.strerror}; choose another file with --output") from None
+    if as_json:
+        print_json({**told, "page": str(page)})
+        return
+    _show_described(data, told)
+    print(page)
+
+
+def _show_checked(data: str, told: Mapping[str, Any]) -> None:
+    if "form" in told:
+        dropped = sum(told["dropped"].values())
+        print(
+            f"{data}: read as {told['form']}; {counted(told['listed'], 'clip')}, {told['left_out']:,} left out"
+            + (f", {dropped:,} more listed and not taken" if dropped else "")
+            + (f", {told['unused_test']:,} test clips not used" if told["unused_test"] else "")
+        )
+        _show_labels(told)
+        _show_findings(told)
+    for reason in told["refused"]:
+        print(f"A run would be refused: {reason}")
+    if not told["refused"]:
+        print("A run would take it.")
+
+
+def _show_labels(told: Mapping[str, Any]) -> None:
+    labels, splits = told["labels"], told["splits"]
+    columns = ["clips", *(splits or ())]
+    coverage = {name: f"{there:,} of {listed:,}" for name, (there, listed) in told["coverage"].items()}
+    rows = [[name, *(f"{counts[key]:,}" for key in columns)] for name, counts in labels.items()]
+    rows.append(["all clips", *(f"{count:,}" for count in (told["clips"], *(splits or {}).values()))])
+    if coverage:
+        rows = [[*row, coverage.get(row[0], "")] for row in rows]
+        columns.append("there of listed")
+    print_table(counted(len(labels), "label"), ("label", *columns), rows)
+
+
+def _show_findings(told: Mapping[str, Any]) -> None:
+    rows = [
+        [kind, f"{found['count']:,}", f"{found['left_out']:,}", _examples(found["examples"])]
+        for kind, found in told["findings"].items()
+    ]
+    if rows:
+        total = sum(found["count"] for found in told["findings"].values())
+        print_table(counted(total, "finding"), ("finding", "clips", "left out", "for example"), rows)
+    for reason, count in told["dropped"].items():
+        print(f"{counted(count, 'listed clip')} not taken: {reason}")
+    for label, count in told["dropped_labels"].items():
+        print(f"label {label} not taken, of {counted(count, 'clip')}")
+
+
+def _examples(examples: Sequence[Mapping[str, str]]) -> str:
+    return "; ".join(f"{found['clip']}: {found['detail']}".removesuffix(": ") for found in examples)
+
+
+def _show_described(data: str, told: Mapping[str, Any]) -> None:
+    _show_checked(data, told)
+    rows = [[what, ", ".join(f"{name}: {count:,}" for name, count in told[key].items())] for key, what in COUNTED]
+    for key, what in SPREADS:
+        quartiles = told[key]["quartiles"]
+        if quartiles:
+            rows.append([what, " / ".join(f"{value:.6g}" for value in quartiles)])
+    print_table(f"{told['seconds'] / 60:,.1f} min of sound", ("what", "clips"), rows, left=2, wrapped=("clips",))
+
+
+COUNTED = (
+    *(("formats", "format"), ("rates", "rate (Hz)"), ("channels", "channels")),
+    ("labels_per_clip", "labels a clip"),
+)
+SPREADS = (("duration", "seconds: least / quartiles / most"), ("peak_dbfs", "peak (dBFS): least / quartiles / most"))
 
 
 def _range(option: str, text: str) -> tuple[float, float]:

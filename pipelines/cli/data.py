@@ -12,6 +12,8 @@ from earmark.pipelines.cli.app import Assignments, ConfigFile, Json, Work, app, 
 data_app = typer.Typer(help="Make, check and describe data sets.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
 
+Preset = Annotated[str, typer.Option(help="modern, quick or paper: of the run that is meant.")]
+
 
 @data_app.command()
 def mix(
@@ -26,7 +28,7 @@ def mix(
     ] = 0.5,
     seed: Annotated[int, typer.Option(help="Everything random is a function of this number.")] = 0,
     config: ConfigFile = None,
-    assignments: Assignments = None,
+    set_: Assignments = None,
     work: Work = "work",
     json: Json = False,
 ) -> None:
@@ -39,7 +41,51 @@ def mix(
     from earmark.pipelines.datasets import mix_data
 
     how = {"scenes": scenes, "seconds": seconds, "events": events, "snr_db": snr, "skew": skew, "seed": seed}
-    mix_data(source, to, how, patch_of(config, assignments or [], {}, None), work, json)
+    mix_data(source, to, how, patch_of(config, set_ or [], {}, None), work, json)
+
+
+@data_app.command()
+def check(
+    data: Annotated[str, typer.Argument(help="The clips: a folder or list, as --data takes it.")],
+    preset: Preset = "modern",
+    config: ConfigFile = None,
+    set_: Assignments = None,
+    work: Work = "work",
+    json: Json = False,
+) -> None:
+    """Tell what a run would make of a data set: form, labels, splits, findings, and what would stop it.
+
+    Clips are decoded as in a run, and a run with the same options decodes none of them again. The exit code is 2 if a
+    run would be refused.
+
+    For example: earmark data check recordings/
+    """
+    from earmark.errors import UserError
+    from earmark.pipelines.datasets import check_data
+
+    if not check_data(data, preset, patch_of(config, set_ or [], {}, None), work, json):
+        raise typer.Exit(UserError.exit_code)
+
+
+@data_app.command()
+def describe(
+    data: Annotated[str, typer.Argument(help="The clips: a folder or list, as --data takes it.")],
+    output: Annotated[
+        Path | None, typer.Option(help="Where to write the page. [default: WORK/reports/data-NAME.html]")
+    ] = None,
+    preset: Preset = "modern",
+    config: ConfigFile = None,
+    set_: Assignments = None,
+    work: Work = "work",
+    json: Json = False,
+) -> None:
+    """Describe a data set: labels and splits, durations, rates, formats, labels that come together; with a page.
+
+    For example: earmark data describe recordings/
+    """
+    from earmark.pipelines.datasets import describe_data
+
+    describe_data(data, output, preset, patch_of(config, set_ or [], {}, None), work, json)
 
 
 @data_app.command()
