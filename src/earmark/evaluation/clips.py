@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,8 +15,9 @@ from earmark.errors import EarmarkError
 from earmark.evaluation.events import Span, read_events, spans_of
 from earmark.evaluation.report import Mistake, Sound, Timeline, media
 from earmark.evaluation.windows import FRAMES_PER_SECOND, excerpt
-from earmark.features import SAMPLE_RATE, clip_key, decode, log_mel, quantise
+from earmark.features import SAMPLE_RATE, clip_key, log_mel, quantise
 from earmark.features.logmel import resample, to_mono
+from earmark.features.sources import SoundFiles
 from earmark.store import Manifest, Store, open_store
 from earmark.store.tables import read_table
 
@@ -38,12 +38,13 @@ class Clips:
     """
 
     def __init__(self, data: str, store: Store, dataset: Manifest, resampler: str) -> None:
-        self._root, self._resampler = open_store(data), resampler
+        root, self._resampler = open_store(data), resampler
+        self._files = SoundFiles(root)
         table = read_table(dataset.files["dataset.parquet"].read(store))
         wanted = table.select(["clip_id", "clip_key", "uri", "start_s", "end_s"]).to_pylist()
         self._rows = {row["clip_id"]: row for row in wanted}
         self._room = SOUND_BYTES
-        self._events = read_events(self._root)
+        self._events = read_events(root)
 
     @property
     def known(self) -> set[str]:
@@ -79,10 +80,9 @@ class Clips:
     def _samples(self, row: Mapping[str, Any]) -> NDArray[np.float32] | None:
         """The clip at 16 kHz, mono, if its file is still the one that was scored."""
         try:
-            data = self._root.get(row["uri"])
-            if clip_key(hashlib.sha256(data).hexdigest(), row["start_s"], row["end_s"]) != row["clip_key"]:
+            sha256, sound = self._files.read(row["uri"], (row["start_s"], row["end_s"]))
+            if clip_key(sha256, row["start_s"], row["end_s"]) != row["clip_key"]:
                 return None
-            sound = decode(data).segment(row["start_s"], row["end_s"])
         except (EarmarkError, OSError):
             return None
         return resample(to_mono(sound.samples_NC), sound.rate, self._resampler).astype(np.float32, copy=False)

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from earmark.errors import UserError
+from earmark.features.decode import DecodeError, Sound, decode
+from earmark.features.segments import LONG_BYTES, WHOLE, Segment, cut
 from earmark.features.shards import Wanted
 from earmark.store import MissingObject, ObjectInfo, Store
 
@@ -181,3 +183,31 @@ class Sources:
         return UserError(
             f"{clip.uri} in {self._root.uri} {what} since the catalog was built: run the same command again"
         )
+
+
+class SoundFiles:
+    """Sounds out of the files of a data root, each with the sha256 of its file; a long file is hashed once."""
+
+    def __init__(self, root: Store) -> None:
+        self._root = root
+        self._digests: dict[ObjectInfo, str] = {}
+
+    def read(self, uri: str, segment: Segment) -> tuple[str, Sound]:
+        """A file's sha256 and the samples of a segment, cut as extraction cuts them.
+
+        Raises:
+            MissingObject: the file is gone.
+            DecodeError: with the decoder's reason.
+        """
+        info = self._root.head(uri)
+        if info is None or info.size < LONG_BYTES or segment == WHOLE:
+            data = self._root.get(uri)
+            return hashlib.sha256(data).hexdigest(), decode(data).segment(*segment)
+        if info not in self._digests:
+            self._digests[info] = digest_of(self._root, info)
+        ranges = Ranges(self._root, info)
+        [(_, sound, _)] = cut(ranges.buffered(), [segment])
+        ranges.check()
+        if isinstance(sound, DecodeError):
+            raise sound
+        return self._digests[info], sound

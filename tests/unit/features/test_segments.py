@@ -1,5 +1,6 @@
 """Segments of long files: the samples of the whole, for the bytes of the segment alone."""
 
+import hashlib
 import io
 import os
 from dataclasses import replace
@@ -24,9 +25,9 @@ from earmark.features import (
 from earmark.features.plan import fixed_plan, wanted
 from earmark.features.segments import LONG_BYTES, cut
 from earmark.features.shards import Parts
-from earmark.features.sources import LEAST_READ, Ranges
+from earmark.features.sources import LEAST_READ, Ranges, SoundFiles
 from earmark.progress import Progress
-from earmark.store import open_store
+from earmark.store import MissingObject, open_store
 from earmark.store.directory import Directory
 from earmark.store.tables import read_table
 
@@ -243,6 +244,26 @@ def test_a_long_file_that_is_not_what_the_catalog_says(tmp_path, long_file, cata
     with pytest.raises(UserError, match=rf"long.wav .* {what} since .*run the same command again"):
         extract_features(store, catalog, SPEC, CONFIG, QUIET)
     assert not list(store.list("features/"))
+
+
+def test_a_sound_to_look_at_is_that_of_extraction(tmp_path, real, monkeypatch):
+    data = encoded(real, 44_100, "FLAC", "PCM_16")
+    (tmp_path / "a.flac").write_bytes(data)
+    store = Counted(tmp_path)
+    expected = decode(data)
+    for long in (False, True):
+        files = SoundFiles(store)
+        for segment in [(2.0, 3.0), (5.0, None), (None, None)]:
+            sha256, sound = files.read("a.flac", segment)
+            assert sha256 == hashlib.sha256(data).hexdigest()
+            assert np.array_equal(sound.samples_NC, expected.segment(*segment).samples_NC)
+        assert (store.read > 0) == long
+        monkeypatch.setattr("earmark.features.sources.LONG_BYTES", 1000)
+    (tmp_path / "a.flac").write_bytes(data + b"more")
+    assert files.read("a.flac", (2.0, 3.0))[0] == hashlib.sha256(data + b"more").hexdigest()
+    (tmp_path / "a.flac").unlink()
+    with pytest.raises(MissingObject):
+        files.read("a.flac", (2.0, 3.0))
 
 
 def test_a_thousand_segments_of_one_file_spread_over_partitions(tmp_path, catalog_of):
