@@ -117,7 +117,12 @@ def timeline_of_file(model: Model, path: Path) -> Timeline:
     first, last = (round(s * 100) for s in (row["start_s"], row["start_s"] + row["seconds"]))
     shades_TF = quantise(dequantise(frames_TF[first:last], model.features), SHADES)
     sound = Sound(path.name, row["start_s"], row["seconds"], media.log_mel_png(shades_TF), None)
-    found = spans_of(read_events(open_store(str(path.absolute().parent))), path.name, sound.start_s, sound.seconds)
+    whole = path.absolute()
+    # A made corpus has its scenes in a folder of their own.
+    roots = [open_store(str(folder)) for folder in whole.parents[:2]]
+    uris = [whole.name, f"{whole.parent.name}/{whole.name}"]
+    times = (spans_of(read_events(r), uri, sound.start_s, sound.seconds) for r, uri in zip(roots, uris, strict=False))
+    found = next((spans for spans in times if spans), {})
     spans = {labels[model.labels.index(label)]: found[label] for label in found if label in model.labels}
     outputs = {labels[output["label"]]: output["scores"] for output in row["outputs"]}
     return Timeline(sound, list(spans), row["times_s"], outputs, spans)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import NamedTuple
 
 from markupsafe import Markup
 
@@ -13,9 +14,9 @@ from earmark.evaluation.report import numbers, svg
 from earmark.evaluation.report.axes import x_axis, y_axis
 from earmark.evaluation.report.data import ClassScore
 
-WIDTH, HEIGHT = 440, 548
+WIDTH, HEIGHT = 440, 554
 LEFT, RIGHT = 34, 402
-PANELS = ((18, 238), (278, 498))
+PANELS = ((24, 244), (284, 504))
 """Top and bottom of d-prime's panel, and of average precision's."""
 EDGE = 14
 """Below the panel's top: where its highest grid line lies, so that what is infinite stands apart above it."""
@@ -25,12 +26,24 @@ MOST_COVERED = 3
 """Dots that a name may lie on."""
 LETTER = 5.7
 """About the width of a letter of 10.5 units."""
+NEAR, FAR = (4, -4, 12), (4, -4, 12, -14, 22, -26, 34)
+"""How far the line of a name may lie below its dot, the best first; far ones are led to their dot by a line."""
+COLUMN = 24
+"""Labels within so many units stand in one column, their names in another."""
 SHADES = 6
 FEW = 15
 """With fewer labels the median is one level."""
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom."""
+
+
+class _Place(NamedTuple):
+    """Where a name is written."""
+
+    x: float
+    y: float
+    anchor: str | None
 
 
 @dataclass(frozen=True)
@@ -105,7 +118,7 @@ def medians(scores: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 def _legend() -> list[Markup]:
     """What the colours mean, above the right end."""
-    first, top = RIGHT - 8 - 16 * SHADES, PANELS[0][0] - 15
+    first, top = RIGHT - 8 - 16 * SHADES, PANELS[0][0] - 21
     boxes = [svg.rect(first + 16 * i, top, 16, 10, f"ap a{i}") for i in range(SHADES)]
     ends = [svg.text(first - 5, top + 9, "average precision 0", "caption", "end")]
     return [*ends, *boxes, svg.text(RIGHT - 3, top + 9, "1", "caption")]
@@ -125,10 +138,17 @@ def _panel(panel: _Panel, decades: Sequence[int]) -> list[Markup]:
     dots = [_dot(c, panel, radius) for c in sorted(panel.known, key=lambda c: -c.prior)]
     line = svg.path(centre, "median", "median")
     if len(panel.known) <= MOST_NAMED:
-        return [*parts, line, *dots, *_names(panel)]
+        columns = {round(panel.at(c)[0] / COLUMN) for c in panel.known}
+        return [*parts, line, *dots, *(_names(panel) if len(columns) == 1 else _beside(panel, [panel.known], []))]
     # Over many dots, or it would be lost among them.
-    told = [svg.text(RIGHT + 4, centre[-1][1] + 4, "median", "caption")] if centre else []
-    return [*parts, *dots, line, *told, *_ends(panel)]
+    parts += [*dots, line]
+    ranked = sorted(panel.known, key=lambda c: (-panel.value(c), c.prior, c.label))
+    ends = [ranked[: 4 * NAMED_EACH_END], ranked[::-1][: 4 * NAMED_EACH_END]]
+    if not centre:
+        return parts + _beside(panel, ends, [])
+    height = centre[-1][1]
+    parts.append(svg.text(RIGHT + 4, height + 4, "median", "caption"))
+    return parts + _beside(panel, ends, [(RIGHT, height - 7, WIDTH, height + 7)])
 
 
 def _dot(score: ClassScore, panel: _Panel, radius: float) -> Markup:
@@ -160,40 +180,51 @@ def _names(panel: _Panel) -> list[Markup]:
     return parts
 
 
-def _ends(panel: _Panel) -> list[Markup]:
-    """Names of the best and the worst labels, where they find room beside their dot."""
-    ranked = sorted(panel.known, key=lambda c: (-panel.value(c), c.prior, c.label))
+def _beside(panel: _Panel, ends: Sequence[Sequence[ClassScore]], taken: list[Box]) -> list[Markup]:
+    """Names beside their dots, where they find room: of a few labels all, of many some at each end."""
+    few = len(panel.known) <= MOST_NAMED
     dots = [panel.at(c) for c in panel.known]
-    taken: list[Box] = []
     parts = []
-    for end in (ranked, ranked[::-1]):
+    for end in ends:
         named = 0
-        for score in end[: 4 * NAMED_EACH_END]:
+        for score in end:
+            if named == NAMED_EACH_END and not few:
+                break
             label = numbers.shorten(score.label, 22)
-            place = _room(panel, panel.at(score), LETTER * len(label), dots, taken) if named < NAMED_EACH_END else None
-            if place is not None:
-                x, y, anchor = place
-                parts.append(svg.text(x, y, label, "name small halo", anchor))
-                named += 1
+            x, y = panel.at(score)
+            place = _room(panel, (x, y), LETTER * len(label), dots, taken, FAR if few else NEAR)
+            if place is None:
+                continue
+            named += 1
+            if abs(place.y - y - 4) > 8:
+                parts.append(svg.path([(x, y), (place.x, place.y - 4)], "leader"))
+            parts.append(svg.text(place.x, place.y, label, "name small halo", place.anchor))
     return parts
 
 
 def _room(
-    panel: _Panel, at: tuple[float, float], width: float, dots: Sequence[tuple[float, float]], taken: list[Box]
-) -> tuple[float, float, str | None] | None:
+    panel: _Panel,
+    at: tuple[float, float],
+    width: float,
+    dots: Sequence[tuple[float, float]],
+    taken: list[Box],
+    shifts: Sequence[float],
+) -> _Place | None:
     """Where a name beside its dot covers the fewest dots and no other name; the place is taken then."""
     x, y = at
-    found: list[tuple[int, Box, tuple[float, float, str | None]]] = []
-    for dy in (4, -4, 12):
-        for left, start, anchor in ((x + 7, x + 7, None), (x - 7 - width, x - 7, "end")):
+    found: list[tuple[int, Box, _Place]] = []
+    for dy in shifts:
+        for left, place in ((x + 7, _Place(x + 7, y + dy, None)), (x - 7 - width, _Place(x - 7, y + dy, "end"))):
             box = (left, y + dy - 9, left + width, y + dy + 3)
             inside = box[0] >= LEFT and box[2] <= WIDTH and panel.top - 4 <= box[1] and box[3] <= panel.bottom
             if inside and not any(_meet(box, other) for other in taken):
                 covered = sum(_meet(box, (a - 2, b - 2, a + 2, b + 2)) for a, b in dots)
-                found.append((covered, box, (start, y + dy, anchor)))
-    if not found or min(covered for covered, _, _ in found) > MOST_COVERED:
+                found.append((covered, box, place))
+    if not found:
         return None
-    _, box, place = min(found, key=lambda each: each[0])
+    covered, box, place = min(found, key=lambda each: each[0])
+    if covered > MOST_COVERED:
+        return None
     # Its dot, too, is not to be covered by the next name.
     taken += [box, (x - 4, y - 4, x + 4, y + 4)]
     return place
