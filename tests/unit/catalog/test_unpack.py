@@ -155,6 +155,28 @@ def test_a_bit_that_fell_over_is_noticed(archive, told):
     assert "is damaged (Bad CRC-32" in told(path)
 
 
+def test_a_tar_whose_later_headers_are_damaged_or_cut_off_is_not_taken_for_a_shorter_one(archive, told):
+    path = archive("x.tar", {"a.wav": b"1", "b.wav": b"2", "c.wav": b"3"})
+    data = bytearray(path.read_bytes())
+    data[1024 + 10] ^= 1  # the name of the second member
+    path.write_bytes(data)
+    assert "damaged (bad checksum)" in told(path)
+    path = archive("y.tar", {"a.wav": b"1", "b.wav": b"2"})
+    path.write_bytes(path.read_bytes()[:2048])
+    assert "damaged (empty header)" in told(path)
+
+
+def test_tars_put_together_and_a_wrong_checksum_of_gzip_are_noticed(archive, told):
+    one, two = archive("1.tar", {"a.wav": b"1"}), archive("2.tar", {"b.wav": b"2"})
+    one.write_bytes(one.read_bytes() + two.read_bytes())
+    assert "damaged (something follows its end)" in told(one)
+    path = archive("x.tar.gz")
+    data = bytearray(path.read_bytes())
+    data[-8] ^= 1
+    path.write_bytes(data)
+    assert "a damaged one" in told(path)
+
+
 def test_more_than_the_disk_holds_is_refused_before_it_is_written(archive, told, monkeypatch):
     import shutil
 
