@@ -34,6 +34,7 @@ def render_description(name: str, told: Mapping[str, Any]) -> str:
         "lead": _lead(told),
         "bars": pictures.bars(told["labels"], told["splits"]),
         "splits": list(told["splits"] or ()),
+        "lengths": _lengths(told["duration"]["quartiles"]),
         "durations": pictures.histogram(told["duration"], "seconds", "Durations"),
         "peaks": pictures.histogram(told["peak_dbfs"], "dBFS", "Peaks"),
         "matrix": pictures.matrix(told["together"], labels)
@@ -64,6 +65,14 @@ def _lead(told: Mapping[str, Any]) -> list[str]:
     if told["left_out"]:
         lead.append(f"{numbers.counted(told['left_out'], 'clip').capitalize()} had to be left out.")
     return lead
+
+
+def _lengths(quartiles: list[float]) -> str:
+    least, low, _, high, most = quartiles
+    if least == most:
+        return f"Every clip lasts {least:.3g} seconds."
+    half = f"half of them {low:.3g} seconds" if low == high else f"half of them {low:.3g} to {high:.3g}"
+    return f"Clips last {least:.3g} to {most:.3g} seconds, {half}."
 
 
 def _pairs(together: list[list[int]], labels: list[str]) -> list[dict[str, Any]]:

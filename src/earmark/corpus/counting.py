@@ -14,7 +14,7 @@ from earmark.catalog import FINDINGS
 from earmark.catalog.content import column
 from earmark.catalog.findings import EXAMPLES, LEFT_OUT
 from earmark.catalog.splits import SPLITS
-from earmark.corpus.inspect import Prepared
+from earmark.corpus.preparing import Prepared
 from earmark.errors import UserError
 from earmark.store.tables import read_table
 
