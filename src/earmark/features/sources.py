@@ -52,14 +52,15 @@ class Ranges(io.RawIOBase):
         return self._at
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer; less comes at the end, or where a read went wrong."""
+        """Fill a buffer; less comes at the end, or where a read went wrong, and nothing after that."""
         wanted = memoryview(buffer).cast("B")
         done = 0
         try:
-            while done < len(wanted) and self._at < self._info.size:
+            while self._failed is None and done < len(wanted) and self._at < self._info.size:
                 if not self._begin <= self._at < self._begin + len(self._window):
                     self._fetch(len(wanted) - done)
-                piece = self._window[self._at - self._begin :][: len(wanted) - done]
+                first = self._at - self._begin
+                piece = self._window[first : first + len(wanted) - done]
                 wanted[done : done + len(piece)] = piece
                 done += len(piece)
                 self._at += len(piece)
