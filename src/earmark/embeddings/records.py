@@ -36,7 +36,7 @@ def sequence_example(
 
 def crc32c(data: bytes) -> int:
     """CRC-32C (Castagnoli); 0xE3069283 of ``123456789``."""
-    table, crc = _table(), 0xFFFFFFFF
+    table, crc = crc_table(), 0xFFFFFFFF
     for byte in data:
         crc = table[(crc ^ byte) & 0xFF] ^ (crc >> 8)
     return crc ^ 0xFFFFFFFF
@@ -69,7 +69,8 @@ def _groups(value: int) -> Iterator[int]:
 
 
 @lru_cache(1)
-def _table() -> tuple[int, ...]:
+def crc_table() -> tuple[int, ...]:
+    """What a byte does to a CRC-32C."""
     table = []
     for byte in range(256):
         crc = byte
