@@ -184,12 +184,13 @@ def _show_labels(told: Mapping[str, Any]) -> None:
 
 def _show_findings(told: Mapping[str, Any]) -> None:
     rows = [
-        [kind, f"{found['count']:,}", f"{found['left_out']:,}", _examples(found["examples"])]
+        [kind, _examples(found["examples"]), f"{found['count']:,}", f"{found['left_out']:,}"]
         for kind, found in told["findings"].items()
     ]
     if rows:
         total = sum(found["count"] for found in told["findings"].values())
-        print_table(counted(total, "finding"), ("finding", "clips", "left out", "for example"), rows)
+        columns = ("finding", "for example", "clips", "left out")
+        print_table(counted(total, "finding"), columns, rows, left=2, wrapped=("for example",))
     for reason, count in told["dropped"].items():
         print(f"{counted(count, 'listed clip')} not taken: {reason}")
     for label, count in told["dropped_labels"].items():

@@ -66,23 +66,30 @@ def inspect(
     nothing = {"all_test": True, "test_folds": (), "validation_folds": (), "make_folds": None, "balanced_test": None}
     scored = lenient.model_copy(update=nothing)
 
-    def made(step: Callable[[DataConfig], Manifest], configs: Sequence[DataConfig]) -> tuple[Manifest | None, bool]:
+    def made(
+        name: str, step: Callable[[DataConfig, Progress], Manifest], configs: Sequence[DataConfig]
+    ) -> tuple[Manifest | None, bool]:
         for settings in configs[: 1 if first_only else None]:
             try:
-                return step(settings), settings is not scored
+                # What another try would say (which clips are test) is not so of a run.
+                told = progress(name) if settings is config.data else Progress(name, "off")
+                return step(settings, told), settings is not scored
             except UserError as error:
                 if str(error) not in map(str, refused):
                     refused.append(error)
         return None, False
 
-    told = progress("build_catalog")
-    catalog, _ = made(lambda settings: build_catalog(store, data, settings, told), (config.data, scored))
+    catalog, _ = made(
+        "build_catalog",
+        lambda settings, told: build_catalog(store, data, settings, told),
+        (config.data, scored),
+    )
     if catalog is None:
         return None, refused
     patches = extract_features(store, catalog, config.features, config.data, progress("extract_features"))
-    told_next = progress("assemble_dataset")
     dataset, split = made(
-        lambda settings: assemble_dataset(store, catalog, patches, settings, told_next),
+        "assemble_dataset",
+        lambda settings, told: assemble_dataset(store, catalog, patches, settings, told),
         (config.data, lenient, scored),
     )
     return (None if dataset is None else Prepared(store, catalog, patches, dataset, split)), refused
