@@ -4,8 +4,8 @@ import pytest
 
 from earmark.catalog.adapters import read_claims
 from earmark.catalog.claims import Claims
-from earmark.catalog.forms.esc import fill_from_names
 from earmark.catalog.folders import read_folders
+from earmark.catalog.forms.esc import fill_from_names
 from earmark.catalog.root import open_root
 from earmark.config import DataConfig
 from earmark.errors import UserError
