@@ -32,7 +32,11 @@ SLOW_WIDTH = 0.75
 SHOW: Mapping[str, Show] = {
     "compare": print_comparison,
     "crossval": print_pooled,
+    "labels": print_comparison,
+    "data": print_comparison,
+    "study": print_comparison,
     "retrain": print_retraining,
+    "transfer": print_comparison,
     "evaluate": print_evaluation,
     "embed": print_embeddings,
 }

@@ -14,20 +14,25 @@ from earmark.components.finish_run import finish_run
 from earmark.components.preflight import preflight
 from earmark.errors import unknown_name
 from earmark.pipelines.cluster import Cluster
-from earmark.pipelines.compare import compare
 from earmark.pipelines.crossval import crossval
 from earmark.pipelines.embed import embed
 from earmark.pipelines.evaluate import evaluate
 from earmark.pipelines.placement import Target, place, placed_on
 from earmark.pipelines.retrain import retrain
+from earmark.pipelines.transfer import transfer
+from earmark.pipelines.variants import over_variants
 
 Graph = Callable[..., None]
 FUNCTIONS: dict[str, Graph] = {
-    "compare": compare,
+    "compare": over_variants,
     "crossval": crossval,
     "embed": embed,
     "evaluate": evaluate,
     "retrain": retrain,
+    "labels": over_variants,
+    "data": over_variants,
+    "study": over_variants,
+    "transfer": transfer,
 }
 GRAPHS: tuple[str, ...] = tuple(FUNCTIONS)
 """Names of the pipelines."""

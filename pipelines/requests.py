@@ -12,6 +12,8 @@ from earmark.config import Config, DataConfig, EvaluateConfig, Experiment, Featu
 from earmark.errors import unknown_name
 from earmark.pipelines.folds import Folds, choose_folds, crossval_request
 from earmark.pipelines.runs import run_id
+from earmark.pipelines.studies import data_request, labels_request
+from earmark.pipelines.study_file import study_request
 
 if TYPE_CHECKING:
     from earmark.registry import Package
@@ -46,14 +48,15 @@ class Request:
     @property
     def trains(self) -> bool:
         """Whether networks are trained by it."""
-        return self.pipeline in ("compare", "crossval", "retrain")
+        return self.pipeline in ("compare", "crossval", "retrain", "labels", "data", "study", "transfer")
 
     @property
     def told(self) -> str:
         """What it does, in one line."""
         if not self.trains:
             return f"run {self.run}: {self.arguments['model']} on {self.data}"
-        what = "models (networks × folds × seeds)" if self.pipeline == "crossval" else "networks"
+        many = {"crossval": "models (networks × folds × seeds)", "compare": "networks", "retrain": "networks"}
+        what = many.get(self.pipeline, "variants")
         return f"run {self.run}: {len(self.variants)} {what} on {self.data}, preset {self.preset}"
 
 
@@ -64,6 +67,31 @@ def ask_compare(data: str, preset: str, architectures: Sequence[str], patch: Map
         UserError: an unknown preset, network, key or option, or a value that cannot be.
     """
     return _over_variants("compare", data, compare_request(preset, patch, architectures), model)
+
+
+def ask_transfer(
+    data: str,
+    source: str,
+    preset: str,
+    methods: Sequence[str],
+    sizes: Sequence[str],
+    freeze: int | None,
+    patch: Mapping[str, Any],
+    model: str,
+) -> Request:
+    """Ways to use a trained network × training clips of each label; the environment says where MLflow is.
+
+    Raises:
+        UserError: no such network, or as :func:`earmark.transfer.transfer_request`.
+    """
+    from earmark.registry import fetch_package
+    from earmark.transfer import transfer_request
+
+    package = fetch_package(source)
+    # The version, not its alias: what is champion may change while this runs.
+    reference = f"models:/{package.title}" if package.version else str(Path(package.folder).absolute())
+    experiment = transfer_request(preset, patch, reference, package.document, methods, sizes, freeze)
+    return _over_variants("transfer", data, experiment, model)
 
 
 def ask_crossval(
@@ -81,7 +109,27 @@ def ask_crossval(
     """
     config = make_config(preset, patch).data
     chosen = choose_folds(folds, absolute(data), config) if folds is not None else Folds()
-    return _over_variants("crossval", data, crossval_request(preset, patch, architectures, chosen, seeds), "")
+    return _over_variants("crossval", data, crossval_request(preset, patch, architectures, chosen, seeds), None)
+
+
+def ask_labels(
+    data: str, preset: str, architecture: str, patch: Mapping[str, Any], sizes: str, bottleneck: int, model: str
+) -> Request:
+    """Label-set sizes with and without a bottleneck, scored on the labels that all learn; see ``labels_request``."""
+    experiment = labels_request(absolute(data), preset, architecture, patch, sizes, bottleneck)
+    return _over_variants("labels", data, experiment, model)
+
+
+def ask_data(
+    data: str, preset: str, architecture: str, patch: Mapping[str, Any], factor: float, rungs: int | None, model: str
+) -> Request:
+    """Smaller and smaller parts of the training clips at the same number of steps; see ``data_request``."""
+    return _over_variants("data", data, data_request(absolute(data), preset, architecture, patch, factor, rungs), model)
+
+
+def ask_study(file: Path, data: str, preset: str | None, patch: Mapping[str, Any], model: str) -> Request:
+    """The variants of a file; see ``study_request``."""
+    return _over_variants("study", data, study_request(file, preset, patch), model)
 
 
 def ask_retrain(
@@ -174,15 +222,15 @@ def evaluate_request(package: Package) -> Experiment:
     return Experiment(base=base, variants=(Variant(name=document["architecture"]["name"]),))
 
 
-def _over_variants(pipeline: str, data: str, experiment: Experiment, model: str) -> Request:
-    """The request of a pipeline over an experiment's variants."""
+def _over_variants(pipeline: str, data: str, experiment: Experiment, model: str | None) -> Request:
+    """The request of a pipeline over an experiment's variants; some take no model at all."""
     arguments: dict[str, Any] = {
         "data": absolute(data),
         "experiment": experiment.to_json(),
         "variants": [variant.name for variant in experiment.variants],
-        **({"model": model} if model else {}),
+        **({"model": model} if model is not None else {}),
     }
-    return _request(pipeline, arguments, model, experiment)
+    return _request(pipeline, arguments, model or "", experiment)
 
 
 def _of_package(pipeline: str, model: str, data: str, more: Mapping[str, Any]) -> Request:

@@ -44,7 +44,10 @@ def print_comparison(place: Place, store: Store, run: str, json: bool) -> None:
         told = {"champion": champion_in(decision), "gate": gate_in(decision)} if decision else {"champion": None}
         print_json({**comparison.facts, "run": run, "report": str(report), **told})
         return
-    print_networks(comparison.facts)
+    if "study" in comparison.facts:
+        print_study(comparison.facts["study"])
+    else:
+        print_networks(comparison.facts)
     if decision is not None:
         print(f"registered: {comparison.facts['champion']}, version {decision['version']} of model {decision['name']}")
         for line in decision_lines(decision):
@@ -56,6 +59,18 @@ def print_networks(facts: Mapping[str, Any]) -> None:
     """The networks of a comparison as a table."""
     title = f"{facts['evaluated_clips']} test clips; networks in the order of the validation part"
     print_table(title, COMPARISON_COLUMNS, comparison_rows(facts["networks"]))
+
+
+def print_study(study: Mapping[str, Any]) -> None:
+    """A study's table, and the paper's rows under it."""
+    rows = [
+        [f"{cell['figure']} [{cell['span']}]" if cell["span"] else cell["figure"] for cell in row]
+        for row in study["rows"]
+    ]
+    print_table(study["title"], study["columns"], rows, study["words"])
+    print(study["caption"])
+    if study["paper_rows"]:
+        print_table(study["paper_title"], study["paper_columns"], study["paper_rows"])
 
 
 def print_embeddings(_place: Place, store: Store, run: str, json: bool) -> None:

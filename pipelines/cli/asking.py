@@ -83,6 +83,106 @@ def compare(
     return ask_compare(data, preset, _names(architectures), patch, model)
 
 
+ONE_PRESET = "modern (best known), quick (modern in small) or paper (as published)."
+ONE_MODEL = "Register the best network under this name. [default: nothing is registered]"
+
+
+def labels(
+    data: Data,
+    preset: Annotated[str, typer.Option(help=ONE_PRESET)] = "modern",
+    architecture: Annotated[str, typer.Option(help="The network.")] = "resnet50",
+    sizes: Annotated[
+        str, typer.Option(help="Sizes of the label sets, as in all,20,5. [default: all, half, a quarter]")
+    ] = "",
+    bottleneck: Annotated[int, typer.Option(help="Units of the bottleneck that each size is tried with, too.")] = 128,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps of each network.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="In place of --steps: times that each patch is seen.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="In place of --steps: minutes of training a network.")] = None,
+    seed: Seed = None,
+    config: ConfigFile = None,
+    set_: Assignments = None,
+    model: Annotated[str, typer.Option(help=ONE_MODEL)] = "",
+) -> Request:
+    """Label-set sizes with and without a bottleneck."""
+    from earmark.pipelines.requests import ask_labels
+
+    patch = patch_of(config, set_ or [], {"steps": steps, "epochs": epochs, "minutes": minutes}, seed)
+    return ask_labels(data, preset, architecture, patch, sizes, bottleneck, model)
+
+
+def ladder(
+    data: Data,
+    preset: Annotated[str, typer.Option(help=ONE_PRESET)] = "modern",
+    architecture: Annotated[str, typer.Option(help="The network.")] = "resnet50",
+    factor: Annotated[float, typer.Option(help="Each rung has so many times fewer training clips.")] = 10.0,
+    rungs: Annotated[
+        int | None,
+        typer.Option(help="How many. [default: while about a batch of patches and one clip a label remain]"),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps of each rung, the same for all.")] = None,
+    seed: Seed = None,
+    config: ConfigFile = None,
+    set_: Assignments = None,
+    model: Annotated[str, typer.Option(help=ONE_MODEL)] = "",
+) -> Request:
+    """Smaller and smaller parts of the training clips."""
+    from earmark.pipelines.requests import ask_data
+
+    patch = patch_of(config, set_ or [], {"steps": steps}, seed)
+    return ask_data(data, preset, architecture, patch, factor, rungs, model)
+
+
+def study(
+    file: Annotated[Path, typer.Argument(help="YAML file: a list of variants (name, patch), or with preset and base.")],
+    data: Data,
+    preset: Annotated[
+        str | None, typer.Option(help="modern, quick or paper. [default: the file's, else modern]")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps where a variant has none of its own.")] = None,
+    seed: Seed = None,
+    config: ConfigFile = None,
+    set_: Assignments = None,
+    model: Annotated[str, typer.Option(help=ONE_MODEL)] = "",
+) -> Request:
+    """The variants of a file."""
+    from earmark.pipelines.requests import ask_study
+
+    return ask_study(file, data, preset, patch_of(config, set_ or [], {"steps": steps}, seed), model)
+
+
+def transfer(
+    data: Data,
+    from_: Annotated[
+        str,
+        typer.Option("--from", help="The trained network: NAME (its champion), NAME@ALIAS, NAME/VERSION, or a folder."),
+    ],
+    methods: Annotated[
+        str,
+        typer.Option(
+            help="Comma-separated: dense, linear, neighbours (heads on its embeddings), finetune, logmel-20, logmel-96 "
+            "(the dense model on 200 and 960 ms of log-mel). [default: all six]"
+        ),
+    ] = "",
+    clips: Annotated[str, typer.Option(help="Training clips of each label, comma-separated.")] = "1,5,10,all",
+    freeze: Annotated[
+        int | None, typer.Option(help="Stages that keep their weights in fine-tuning. [default: half of them]")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps of each dense head and each network.")] = None,
+    preset: Annotated[str, typer.Option(help="modern, quick or paper.")] = "modern",
+    model: Annotated[
+        str, typer.Option(help="Register the best by validation under this name. [default: register nothing]")
+    ] = "",
+    seed: Seed = None,
+    config: ConfigFile = None,
+    set_: Assignments = None,
+) -> Request:
+    """What a trained network is worth on other clips."""
+    from earmark.pipelines.requests import ask_transfer
+
+    patch = patch_of(config, set_ or [], {"steps": steps}, seed)
+    return ask_transfer(data, from_, preset, _names(methods), _names(clips), freeze, patch, model)
+
+
 def retrain(
     data: Data,
     model: Annotated[str, typer.Option(help="Name of the registered model.")] = "earmark",

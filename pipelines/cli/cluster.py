@@ -36,9 +36,25 @@ COMPARE = """Train and compare networks on the cluster; a local folder of sounds
 
 For example: earmark submit compare --data s3://sounds/birds --wait
 """
+LABELS = """Label-set sizes, each without and with a bottleneck, on the cluster: the paper's Table 3.
+
+For example: earmark submit labels --data s3://sounds/birds --sizes all,20,5 --wait
+"""
+LADDER = """Smaller and smaller parts of the training clips, on the cluster: the paper's Table 4.
+
+For example: earmark submit data --data s3://sounds/birds --factor 10 --wait
+"""
+STUDY = """Your own list of variants, compared on the cluster.
+
+For example: earmark submit study examples/studies/resnet50_long.yaml --data s3://sounds/birds --wait
+"""
 RETRAIN = """Train the champion's successor on the cluster, and put it to the gate; stops where nothing is new.
 
 For example: earmark submit retrain --data s3://sounds/birds --from champion
+"""
+TRANSFER = """Use a trained network on other clips, on the cluster: heads on its embeddings, fine-tuning, log-mel alone.
+
+For example: earmark submit transfer --data s3://sounds/birds --from earmark --clips 5,all --wait
 """
 EVALUATE = """Score a registered model on labelled sound, on the cluster.
 
@@ -71,7 +87,11 @@ def _submitting(text: str, *, by_registry: bool) -> Callable[..., None]:
 
 
 offer(submit_app, "compare", asking.compare, _submitting(COMPARE, by_registry=False))
+offer(submit_app, "labels", asking.labels, _submitting(LABELS, by_registry=False))
+offer(submit_app, "data", asking.ladder, _submitting(LADDER, by_registry=False))
+offer(submit_app, "study", asking.study, _submitting(STUDY, by_registry=False))
 offer(submit_app, "retrain", asking.retrain, _submitting(RETRAIN, by_registry=True))
+offer(submit_app, "transfer", asking.transfer, _submitting(TRANSFER, by_registry=True))
 offer(submit_app, "evaluate", asking.evaluate, _submitting(EVALUATE, by_registry=True))
 offer(submit_app, "embed", asking.embed, _submitting(EMBED, by_registry=True))
 

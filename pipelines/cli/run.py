@@ -37,6 +37,45 @@ def compare(
     run_request(request, open_place(work, processes), json)
 
 
+def labels(
+    ask: Callable[[], Request],
+    processes: Processes = None,
+    work: Work = "work",
+    json: Json = False,
+) -> None:
+    """Label-set sizes, each without and with a bottleneck, scored on the smallest set: the paper's Table 3.
+
+    For example: earmark run labels --data recordings --sizes all,20,5 --preset quick
+    """
+    compare(ask, processes, work, json)
+
+
+def ladder(
+    ask: Callable[[], Request],
+    processes: Processes = None,
+    work: Work = "work",
+    json: Json = False,
+) -> None:
+    """Smaller and smaller parts of the training clips at the same number of steps: the paper's Table 4.
+
+    For example: earmark run data --data recordings --factor 4 --rungs 4 --steps 500
+    """
+    compare(ask, processes, work, json)
+
+
+def study(
+    ask: Callable[[], Request],
+    processes: Processes = None,
+    work: Work = "work",
+    json: Json = False,
+) -> None:
+    """Your own list of variants, each a name and changes to the config, compared on one dataset.
+
+    For example: earmark run study examples/studies/fully_connected.yaml --data recordings --steps 500
+    """
+    compare(ask, processes, work, json)
+
+
 def retrain(
     ask: Callable[[], Request],
     processes: Processes = None,
@@ -49,6 +88,19 @@ def retrain(
     and challenger are then scored on test clips that neither learned from, and the better one stays.
 
     For example: earmark run retrain --data recordings --from champion --set gate.protected=[siren]
+    """
+    _run_by_registry(ask, processes, work, json)
+
+
+def transfer(
+    ask: Callable[[], Request],
+    processes: Processes = None,
+    work: Work = "work",
+    json: Json = False,
+) -> None:
+    """Use a trained network on other clips: heads on its embeddings, fine-tuning, log-mel alone; from few clips to all.
+
+    For example: earmark run transfer --data recordings --from earmark --clips 5,all --model mine
     """
     _run_by_registry(ask, processes, work, json)
 
@@ -74,7 +126,11 @@ def _run_by_registry(ask: Callable[[], Request], processes: int | None, work: st
 
 
 offer(run_app, "compare", asking.compare, compare)
+offer(run_app, "labels", asking.labels, labels)
+offer(run_app, "data", asking.ladder, ladder)
+offer(run_app, "study", asking.study, study)
 offer(run_app, "retrain", asking.retrain, retrain)
+offer(run_app, "transfer", asking.transfer, transfer)
 offer(app, "evaluate", asking.evaluate, evaluate)
 
 

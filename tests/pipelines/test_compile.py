@@ -11,14 +11,14 @@ from earmark.pipelines.graphs import GRAPHS, build, compile_graph
 
 GOLDEN = Path(__file__).parent / "golden"
 CLUSTERS = Path(__file__).parents[2] / "examples" / "clusters"
-STEPS = {"compare": 10, "crossval": 9, "embed": 6, "evaluate": 7, "retrain": 12}
+STEPS = {"compare": 10, "labels": 10, "data": 10, "study": 10, "crossval": 9, "embed": 6, "evaluate": 7, "retrain": 12}
 STAGES = {
     "data": {
         "preflight", "build-catalog", "list-clips", "find-news", "assemble-dataset", "plan-retraining",
     },
     "features": {"extract-part", "extract-features"},
-    "train": {"train-model"},
-    "evaluate": {"evaluate-model", "evaluate-package"},
+    "train": {"train-model", "train-transfer"},
+    "evaluate": {"evaluate-model", "evaluate-package", "embed-dataset", "evaluate-transfer"},
     "register": {"compare-models", "pool-models", "register-model", "export-embeddings"},
     "notify": {"finish-run"},
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The folds that a data set names, read before anything runs: only its listing and its CSVs are looked at."""
+"""What a data set says of itself, read before anything runs: only its listing and its CSVs are looked at."""
 
 from __future__ import annotations
 
@@ -36,3 +36,39 @@ def read_folds(data: str, config: DataConfig) -> NamedFolds:
     pairs = zip(claims.folds, claims.splits, strict=True)
     names = {fold for fold, split in pairs if fold is not None and split != "test"}
     return NamedFolds(tuple(natural(names)), has_test, any(split is not None for split in claims.splits))
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much there is to learn from.
+
+    Attributes:
+        labels: how many labels clips claim.
+        train_clips: about how many clips are trained on.
+    """
+
+    labels: int
+    train_clips: int
+
+
+def read_extent(data: str, config: DataConfig) -> Extent:
+    """Labels and training clips of the data set at a folder or CSV, as far as its listing tells.
+
+    Raises:
+        UserError: no data there, or a CSV that says what cannot be.
+    """
+    claims = read_claims(open_root(data), config)
+    names = dict(claims.declared or ())
+    labels = {names.get(label, label) for found in claims.labels for label in found}
+    clips = float(len(claims.labels))
+    if any(split is not None for split in claims.splits):
+        clips = float(claims.splits.count("train"))
+        held_out = 0.0 if "validation" in claims.splits else config.validation_share
+    elif any(fold is not None for fold in claims.folds):
+        folds = len(set(claims.folds))
+        clips *= 1 - (max(1, len(config.test_folds)) + len(config.validation_folds)) / folds
+        held_out = 0.0 if config.validation_folds else config.validation_share
+    else:
+        clips *= 1 - config.test_share
+        held_out = config.validation_share
+    return Extent(len(labels), round(clips * (1 - held_out)))

@@ -22,11 +22,12 @@ LAST_STEPS = {
     "labels": "gate_model",
     "data": "gate_model",
     "study": "gate_model",
+    "transfer": "gate_model",
     "embed": "export_embeddings",
     "evaluate": "evaluate_package",
 }
 """The step whose result a pipeline is run for."""
-REGISTERING = ("labels", "data", "study")
+REGISTERING = ("labels", "data", "study", "transfer")
 """Pipelines that end with register_model where no model is named."""
 REPORTS = {
     "gate_model": "gate.html",
@@ -150,8 +151,8 @@ def _cause(
     how_far = f"the last step that ended is {last}" if last else "no step ended"
     word = f"; Kubeflow: {' '.join(said.split())[:200]}" if said else ""
     return (
-        f"{missing or 'its last step'} was not reached and no step said why ({how_far}{word}): a pod that could not start, a step "
-        "that was killed, or the run's deadline; the run's page in Kubeflow tells which"
+        f"{missing or 'its last step'} was not reached and no step said why ({how_far}{word}): a pod that could not "
+        "start, a step that was killed, or the run's deadline; the run's page in Kubeflow tells which"
     )
 
 

@@ -48,8 +48,8 @@ def register_model(
     """Make the best network a version of the registered model, the challenger; write every network's outcome.
 
     Done again it changes nothing: runs, version and alias are found by their keys. Facts: ``name``, ``version``,
-    ``variant``, ``package`` (the version's key). Without a ``model`` nothing becomes a version: the outcomes are written
-    as far as MLflow answers, and the comparison is handed on.
+    ``variant``, ``package`` (the version's key). Without a ``model`` nothing becomes a version: the outcomes are
+    written as far as MLflow answers, and the comparison is handed on.
 
     Raises:
         UserError: the model's name cannot be one.

@@ -9,7 +9,7 @@ from earmark.evaluation.report import numbers
 from earmark.evaluation.report.studied import Cell, Chart, Study
 from earmark.evaluation.studies.trained import SCORE_COLUMNS, Trained, by_score, published, scores
 
-COLUMNS = ("Bottleneck", "Trained on", "Clips", "Weights", *SCORE_COLUMNS)
+COLUMNS = ("Bottleneck", "Labels learned", "Clips", "Weights", *SCORE_COLUMNS)
 
 
 def study(found: Sequence[Trained]) -> Study:
@@ -23,14 +23,13 @@ def study(found: Sequence[Trained]) -> Study:
         rows=[
             [
                 Cell(_bottleneck(trained.config.architecture.bottleneck)),
-                Cell(numbers.counted(trained.facts["labels"], "label")),
+                Cell(numbers.whole(trained.facts["labels"])),
                 Cell(numbers.whole(trained.facts["train_clips"])),
                 Cell(numbers.compact(trained.network.weights)),
                 *scores(trained.network),
             ]
             for trained in found
         ],
-        words=2,
         caption="A network that learns fewer labels learns from fewer clips, too: from those that carry one of them. "
         "The paper found more labels slightly better and calls it weak support; its rows are not in order either.",
         paper_title="Table 3 of the paper: ResNet-50, always scored on 400 labels",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -60,7 +61,9 @@ def scores(network: Network) -> list[Cell]:
 
 def score(name: str, estimate: Estimate) -> Cell:
     """One score with its interval."""
-    return Cell(numbers.metric(name, estimate.value), numbers.interval(name, estimate))
+    ends = (estimate.low, estimate.high)
+    known = all(end is not None and math.isfinite(end) for end in ends)
+    return Cell(numbers.metric(name, estimate.value), numbers.interval(name, estimate) if known else "")
 
 
 def published(auc: float | None, d_prime: float | None, mean_ap: float | None) -> list[str]:
