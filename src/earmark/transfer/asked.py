@@ -9,6 +9,7 @@ from earmark.architectures import complete_options
 from earmark.config import ArchitectureConfig, AugmentConfig, Config, Experiment, Variant, make_config, merge
 from earmark.config.presets import PER_ARCHITECTURE
 from earmark.errors import UserError, unknown_name
+from earmark.evaluation.repeat import TRANSFER_HOP_SECONDS
 
 HEADS = {"dense": "dense", "linear": "linear", "neighbours": "neighbours"}
 """Methods that train a head on stored embeddings, and its kind."""
@@ -20,7 +21,6 @@ SIZES = ("1", "5", "10", "all")
 ALL = "all"
 GIVEN = ("name", "width", "bottleneck", "options")
 """What of ``architecture`` the trained network decides."""
-HOP_SECONDS = 0.96
 
 
 def transfer_request(
@@ -35,8 +35,8 @@ def transfer_request(
     """Every method at every size, each checked before anything runs; variants are called ``dense.5``, ``dense.all``.
 
     Network, width and features are the trained network's. The dense model has the same layers and units on embeddings
-    and on log-mel, so that only its input differs. Windows do not overlap unless ``evaluate.hop_seconds`` says so. Heads
-    see clips as they are, embeddings being made once; networks are trained with the preset's augmentation.
+    and on log-mel, so that only its input differs. Windows do not overlap unless ``evaluate.hop_seconds`` says so.
+    Heads see clips as they are, embeddings being made once; networks are trained with the preset's augmentation.
 
     Args:
         preset: modern, quick or paper.
@@ -60,7 +60,7 @@ def transfer_request(
         "architecture": shape,
         "train": {"init_from": reference},
     }
-    base = make_config(preset, merge(merge({"evaluate": {"hop_seconds": HOP_SECONDS}}, patch), start))
+    base = make_config(preset, merge(merge({"evaluate": {"hop_seconds": TRANSFER_HOP_SECONDS}}, patch), start))
     if not base.train.has_budget:
         raise UserError(f"preset {preset} does not say how long to train: give train.steps (--steps 5000)")
     patches = {method: _patch(method, base, source, freeze) for method in methods}
@@ -96,15 +96,10 @@ def _check_patch(patch: Mapping[str, Any]) -> None:
     decided += ["features"] if "features" in patch else []
     if decided:
         raise UserError(f"config {decided[0]} follows from the network given by --from: leave it out")
-    options = {
-        "init_from": "--from",
-        "freeze_stages": "--freeze",
-        "clips_per_label": "--clips",
-        "clip_share": "--clips",
-    }
-    for name, option in options.items():
+    of_train = {"init_from": "from", "freeze_stages": "freeze", "clips_per_label": "clips", "clip_share": "clips"}
+    for name, option in of_train.items():
         if name in train:
-            raise UserError(f"config train.{name} follows from {option}: leave it out")
+            raise UserError(f"config train.{name} follows from --{option}: leave it out")
     if train.get("resume_from") is not None:
         raise UserError("config train.resume_from is the checkpoint of one network and a transfer trains several")
 
@@ -116,10 +111,10 @@ def _clips(size: str) -> dict[str, int]:
 def _patch(method: str, base: Config, source: ArchitectureConfig, freeze: int | None) -> dict[str, Any]:
     options = {"options": dict(source.options)}
     if method in HEADS:
-        head = {"kind": HEADS[method]}
+        kind = {"head": {"kind": HEADS[method]}}
         plain = AugmentConfig().model_dump()
-        return {"architecture": {**options, "head": head}, "train": {"freeze_stages": "all"}, "augment": plain}
-    linear = {"head": {"kind": "linear"}}
+        return {"architecture": {**options, **kind}, "train": {"freeze_stages": "all"}, "augment": plain}
+    linear: dict[str, Any] = {"head": {"kind": "linear"}}
     if method == FINETUNE:
         own = PER_ARCHITECTURE.get(base.preset, {}).get(source.name, {}).get("train", {})
         frozen = _frozen(source, freeze)
@@ -135,8 +130,9 @@ def _frozen(source: ArchitectureConfig, freeze: int | None) -> int:
 
     from earmark.architectures import create
 
+    options: dict[str, Any] = dict(source.options)
     with torch.device("meta"):
-        stages = create(source.name, 2, source.width, source.bottleneck, **source.options).stages()
+        stages = create(source.name, 2, source.width, source.bottleneck, **options).stages()
     if freeze is None:
         return len(stages) // 2
     if not 0 <= freeze <= len(stages):

@@ -122,7 +122,7 @@ def _embed(
                 progress.update(done + len(found), len(clips), "clips")
             write_part(part, [clip.clip_key for clip in group], found)
 
-        parts.append(once(attempt.store, f"{STEP}_part", digest([attempt.key, number]), work))
+        parts.append(once(attempt.store, STEP, digest([attempt.key, number]), work))
         done += len(group)
         progress.update(done, len(clips), "clips")
     return parts

@@ -115,7 +115,7 @@ def _write(
     filled = 0
 
     def store_part() -> None:
-        part = Attempt(attempt.store, f"{STEP}_part", digest([attempt.key, len(parts)]))
+        part = Attempt(attempt.store, STEP, digest([attempt.key, len(parts)]))
         write_part(part, keys, found)
         parts.append(part.manifest())
         keys.clear()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from earmark.config import Experiment
 from earmark.evaluation.report import Network
 from earmark.evaluation.report.studied import Cell, Chart, Series, Study
-from earmark.evaluation.studies import data, labels, variants
+from earmark.evaluation.studies import data, labels, transfer, variants
 from earmark.evaluation.studies.trained import Trained, trained_of
 from earmark.store import Manifest
 
@@ -16,6 +16,7 @@ __all__ = ["Cell", "Chart", "Series", "Study", "Trained", "study_of"]
 STUDIES: Mapping[str, Callable[[Sequence[Trained]], Study]] = {
     "labels": labels.study,
     "data": data.study,
+    "transfer": transfer.study,
     "variants": variants.study,
 }
 
