@@ -23,7 +23,7 @@ Spans = Mapping[str, Sequence[Span]]
 def read_events(root: Store) -> dict[str, dict[str, list[Span]]]:
     """The events of each scene, by its file's path, from ``events.csv`` in the data root.
 
-    Empty where there is none, or where it is no list of events: another's file may have that name.
+    An event may have several labels, with ``;`` between them. Empty where there is none, or where it is no list of events: another's file may have that name.
     """
     try:
         text = root.get(EVENTS).decode("utf-8-sig")
@@ -32,8 +32,10 @@ def read_events(root: Store) -> dict[str, dict[str, list[Span]]]:
             return {}
         scenes: dict[str, dict[str, list[Span]]] = defaultdict(lambda: defaultdict(list))
         for row in rows:
-            scenes[row["scene"]][row["label"]].append((float(row["start_s"]), float(row["end_s"])))
-    except (MissingObject, UnicodeDecodeError, ValueError, TypeError):
+            span = float(row["start_s"]), float(row["end_s"])
+            for label in row["label"].split(";"):
+                scenes[row["scene"]][label].append(span)
+    except (MissingObject, UnicodeDecodeError, ValueError, TypeError, AttributeError):
         return {}
     return {scene: dict(labels) for scene, labels in scenes.items()}
 

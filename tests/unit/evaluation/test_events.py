@@ -25,6 +25,11 @@ def test_events_are_cut_to_what_is_shown(events_in):
     assert spans_of(events, "scenes/b.wav", 0.0, 10.0) == {}
 
 
+def test_an_event_may_have_several_labels(events_in):
+    events = events_in(LISTED.replace(",dog,x", ",dog;rain,x"))
+    assert spans_of(events, "scenes/a.wav", 0.0, 5.0) == {"dog": [(1.0, 3.0)], "rain": [(1.0, 3.0)]}
+
+
 @pytest.mark.parametrize("named", ["a.wav", "a"])
 def test_scenes_may_be_named_by_their_file_alone(events_in, named):
     events = events_in(LISTED.replace("scenes/a.wav", named))
