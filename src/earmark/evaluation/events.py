@@ -23,7 +23,8 @@ Spans = Mapping[str, Sequence[Span]]
 def read_events(root: Store) -> dict[str, dict[str, list[Span]]]:
     """The events of each scene, by its file's path, from ``events.csv`` in the data root.
 
-    An event may have several labels, with ``;`` between them. Empty where there is none, or where it is no list of events: another's file may have that name.
+    An event may have several labels, with ``;`` between them. Empty where there is no such file, or where it is no list
+    of events: another's file may have that name.
     """
     try:
         text = root.get(EVENTS).decode("utf-8-sig")
@@ -40,9 +41,7 @@ def read_events(root: Store) -> dict[str, dict[str, list[Span]]]:
     return {scene: dict(labels) for scene, labels in scenes.items()}
 
 
-def spans_of(
-    events: Mapping[str, Spans], uri: str, start_s: float, seconds: float
-) -> dict[str, list[tuple[float, float]]]:
+def spans_of(events: Mapping[str, Spans], uri: str, start_s: float, seconds: float) -> dict[str, list[Span]]:
     """The events in a part of a file, in seconds from the part's start.
 
     Args:
