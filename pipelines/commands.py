@@ -37,6 +37,7 @@ SHOW: Mapping[str, Show] = {
     "study": print_comparison,
     "retrain": print_retraining,
     "transfer": print_comparison,
+    "probe": print_comparison,
     "evaluate": print_evaluation,
     "embed": print_embeddings,
 }

@@ -18,6 +18,7 @@ from earmark.pipelines.crossval import crossval
 from earmark.pipelines.embed import embed
 from earmark.pipelines.evaluate import evaluate
 from earmark.pipelines.placement import Target, place, placed_on
+from earmark.pipelines.probe import probe
 from earmark.pipelines.retrain import retrain
 from earmark.pipelines.transfer import transfer
 from earmark.pipelines.variants import over_variants
@@ -33,6 +34,7 @@ FUNCTIONS: dict[str, Graph] = {
     "data": over_variants,
     "study": over_variants,
     "transfer": transfer,
+    "probe": probe,
 }
 GRAPHS: tuple[str, ...] = tuple(FUNCTIONS)
 """Names of the pipelines."""

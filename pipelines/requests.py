@@ -48,7 +48,7 @@ class Request:
     @property
     def trains(self) -> bool:
         """Whether networks are trained by it."""
-        return self.pipeline in ("compare", "crossval", "retrain", "labels", "data", "study", "transfer")
+        return self.pipeline in ("compare", "crossval", "retrain", "labels", "data", "study", "transfer", "probe")
 
     @property
     def told(self) -> str:
@@ -92,6 +92,15 @@ def ask_transfer(
     reference = f"models:/{package.title}" if package.version else str(Path(package.folder).absolute())
     experiment = transfer_request(preset, patch, reference, package.document, methods, sizes, freeze)
     return _over_variants("transfer", data, experiment, model)
+
+
+def ask_probe(
+    data: str, preset: str, methods: Sequence[str], sizes: Sequence[str], patch: Mapping[str, Any]
+) -> Request:
+    """Heads on published embeddings × training clips of each label; see ``probe_request``."""
+    from earmark.transfer import probe_request
+
+    return _over_variants("probe", data, probe_request(preset, patch, methods, sizes), None)
 
 
 def ask_crossval(

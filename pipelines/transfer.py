@@ -1,6 +1,6 @@
 """The paper's Audio Set experiment as a pipeline: embeddings of a trained network against log-mel, by clips a label."""
 
-from typing import List  # noqa: UP035  (KFP reads the annotation and knows typing.List)
+from typing import Any, List  # noqa: UP035  (KFP reads the annotation and knows typing.List)
 
 from kfp import dsl
 
@@ -28,7 +28,12 @@ def transfer(data: str, experiment: str, variants: List[str], model: str, run: s
     dataset = place(assembled, "data").outputs["dataset"]
     embedding = embed_dataset(catalog=catalog, patches=patches, dataset=dataset, experiment=experiment, run=run)
     embedded = place(embedding, "evaluate").outputs["embedded"]
+    made = over_methods(dataset, patches, embedded, experiment, variants, run)
+    rank_and_register(found, dataset, made, experiment, model, run)
 
+
+def over_methods(dataset: Any, patches: Any, embedded: Any, experiment: Any, variants: Any, run: Any) -> Variant:
+    """Every variant trained and scored, within a pipeline."""
     with dsl.ParallelFor(variants, parallelism=side_by_side("train")) as variant:
         given = {
             "dataset": dataset,
@@ -41,5 +46,4 @@ def transfer(data: str, experiment: str, variants: List[str], model: str, run: s
         checkpoint = place(train_transfer(**given), "train").outputs["checkpoint"]
         scored = place(evaluate_transfer(checkpoint=checkpoint, **given), "evaluate")
 
-    made = Variant(checkpoint, scored.outputs["metrics"])
-    rank_and_register(found, dataset, made, experiment, model, run)
+    return Variant(checkpoint, scored.outputs["metrics"])

@@ -39,7 +39,7 @@ def evaluate_transfer(
 
         config = s.config(experiment)
         found, listed, frames = s.read(checkpoint), s.read(dataset), s.read(patches)
-        if config.train.freeze_stages == "all":
+        if config.train.freeze_stages == "all" or "facts.parquet" not in frames.files:
             from earmark.transfer import evaluate_head
 
             result = evaluate_head(s.store, found, listed, s.read(embedded), frames, config, s.progress)

@@ -25,7 +25,7 @@ def preflight(pipeline: str, data: str, experiment: str, model: str, run: str) -
         from earmark.config import Experiment
         from earmark.store.runs import Run, begin, now, record_new
 
-        preflight(data, s.progress)
+        preflight(data, s.progress, sound=pipeline != "probe")
         asked = Experiment.from_json(experiment) if experiment else None
         variants = tuple(variant.name for variant in asked.variants) if asked else ()
         preset = asked.base.preset if asked else ""

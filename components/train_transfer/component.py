@@ -15,7 +15,7 @@ def train_transfer(
     run: str,
     checkpoint: dsl.Output[dsl.Artifact],
 ) -> None:
-    """Train a head where all stages are frozen, else a network, from the named one or from nothing.
+    """Train a head where all stages are frozen or there is no sound, else a network, from the named one or from none.
 
     Args:
         dataset: clips with labels and splits.
@@ -33,11 +33,12 @@ def train_transfer(
         start = config.train.init_from or ""
         inputs = s.read(dataset), s.read(patches)
         context = s.context(experiment, inputs[0])
-        if config.train.freeze_stages == "all":
+        # Embeddings that came without sound have no network and no frames.
+        if config.train.freeze_stages == "all" or (not start and "facts.parquet" not in inputs[1].files):
             from earmark.registry import fetch_source
             from earmark.transfer import train_head
 
-            source = fetch_source(start)
+            source = fetch_source(start) if start else None
             trained = train_head(s.store, inputs[0], s.read(embedded), source, variant, config, context, s.progress)
         else:
             from earmark.registry import fetch_package

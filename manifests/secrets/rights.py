@@ -12,8 +12,8 @@ from pathlib import Path
 STORE, SOUNDS, MODELS = "earmark", "sounds", "mlflow"
 """Buckets: results, clips that people upload, MLflow's artifacts."""
 
-CLIPS = ("build_catalog", "list_clips", "find_news", "extract_features", "assemble_dataset")
-TRANSFER = ("embed_dataset", "read_embeddings", "train_head", "evaluate_head")
+CLIPS = ("build_catalog", "list_clips", "find_news", "extract_features", "assemble_dataset", "read_embeddings")
+TRANSFER = ("embed_dataset", "train_head", "evaluate_head")
 TRAINING = ("train_model", "evaluate_model", "evaluate_package", "report_package", *TRANSFER)
 REGISTERING = ("compare_models", "pool_models", "gate_model", "register_model", "export_embeddings")
 

@@ -183,6 +183,25 @@ def transfer(
     return ask_transfer(data, from_, preset, _names(methods), _names(clips), freeze, patch, model)
 
 
+def probe(
+    data: Annotated[
+        str, typer.Option(help="Folder with bal_train, unbal_train and eval of Audio Set's published embeddings.")
+    ],
+    methods: Annotated[str, typer.Option(help="Comma-separated: dense, linear, neighbours. [default: all three]")] = "",
+    clips: Annotated[str, typer.Option(help="Training clips of each label, comma-separated.")] = "1,5,10,all",
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps of each dense head.")] = None,
+    preset: Annotated[str, typer.Option(help="modern, quick or paper.")] = "modern",
+    seed: Seed = None,
+    config: ConfigFile = None,
+    set_: Assignments = None,
+) -> Request:
+    """Heads on published embeddings."""
+    from earmark.pipelines.requests import ask_probe
+
+    patch = patch_of(config, set_ or [], {"steps": steps}, seed)
+    return ask_probe(data, preset, _names(methods), _names(clips), patch)
+
+
 def retrain(
     data: Data,
     model: Annotated[str, typer.Option(help="Name of the registered model.")] = "earmark",

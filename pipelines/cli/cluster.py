@@ -56,6 +56,10 @@ TRANSFER = """Use a trained network on other clips, on the cluster: heads on its
 
 For example: earmark submit transfer --data s3://sounds/birds --from earmark --clips 5,all --wait
 """
+PROBE = """Train heads on Audio Set's published embeddings, on the cluster.
+
+For example: earmark submit probe --data s3://sounds/audioset_v1_embeddings --clips 5,all --wait
+"""
 EVALUATE = """Score a registered model on labelled sound, on the cluster.
 
 For example: earmark submit evaluate earmark@champion --data s3://sounds/field --wait
@@ -92,6 +96,7 @@ offer(submit_app, "data", asking.ladder, _submitting(LADDER, by_registry=False))
 offer(submit_app, "study", asking.study, _submitting(STUDY, by_registry=False))
 offer(submit_app, "retrain", asking.retrain, _submitting(RETRAIN, by_registry=True))
 offer(submit_app, "transfer", asking.transfer, _submitting(TRANSFER, by_registry=True))
+offer(submit_app, "probe", asking.probe, _submitting(PROBE, by_registry=False))
 offer(submit_app, "evaluate", asking.evaluate, _submitting(EVALUATE, by_registry=True))
 offer(submit_app, "embed", asking.embed, _submitting(EMBED, by_registry=True))
 

@@ -105,6 +105,21 @@ def transfer(
     _run_by_registry(ask, processes, work, json)
 
 
+def probe(
+    ask: Callable[[], Request],
+    work: Work = "work",
+    json: Json = False,
+) -> None:
+    """Train heads on Audio Set's published embeddings (TFRecords), from few clips a label to all; registers nothing.
+
+    For example: earmark run probe --data audioset_v1_embeddings --clips 5,all
+    """
+    from earmark.pipelines.commands import run_request
+    from earmark.pipelines.local import open_place
+
+    run_request(ask(), open_place(work, None), json)
+
+
 def evaluate(ask: Callable[[], Request], work: Work = "work", json: Json = False) -> None:
     """Score a registered model on labelled sound: every clip of it, with the report of a run.
 
@@ -131,6 +146,7 @@ offer(run_app, "data", asking.ladder, ladder)
 offer(run_app, "study", asking.study, study)
 offer(run_app, "retrain", asking.retrain, retrain)
 offer(run_app, "transfer", asking.transfer, transfer)
+offer(run_app, "probe", asking.probe, probe)
 offer(app, "evaluate", asking.evaluate, evaluate)
 
 

@@ -12,9 +12,11 @@ from earmark.pipelines.graphs import GRAPHS, build, compile_graph
 GOLDEN = Path(__file__).parent / "golden"
 CLUSTERS = Path(__file__).parents[2] / "examples" / "clusters"
 STEPS = {"compare": 10, "labels": 10, "data": 10, "study": 10, "crossval": 9, "embed": 6, "evaluate": 7, "retrain": 12}
+STEPS |= {"transfer": 11, "probe": 7}
 STAGES = {
     "data": {
         "preflight", "build-catalog", "list-clips", "find-news", "assemble-dataset", "plan-retraining",
+        "read-embeddings",
     },
     "features": {"extract-part", "extract-features"},
     "train": {"train-model", "train-transfer"},
@@ -23,6 +25,7 @@ STAGES = {
     "notify": {"finish-run"},
 }  # fmt: skip
 TORCH = {"train-model", "evaluate-model", "evaluate-package", "register-model", "export-embeddings"}
+TORCH |= {"embed-dataset", "train-transfer", "evaluate-transfer"}
 
 
 class Compiled:
@@ -122,7 +125,8 @@ def test_gpus_are_asked_for_by_type_and_count_and_only_by_training(compiled):
     }
     profile = compiled.cluster.profile("train")
     trained = profile.gpus > 0 and compiled.name not in ("embed", "evaluate")
-    assert set(asking) == ({"train-model"} if trained else set())
+    training = "train-transfer" if compiled.name in ("transfer", "probe") else "train-model"
+    assert set(asking) == ({training} if trained else set())
     for accelerator, variables in asking.values():
         assert (accelerator["resourceType"], accelerator["resourceCount"]) == (profile.gpu_type, str(profile.gpus))
         assert {"name": "EARMARK_GPUS", "value": str(profile.gpus)} in variables
@@ -211,9 +215,11 @@ def test_as_many_work_side_by_side_as_the_cluster_allows(compiled):
         for task in group["dag"]["tasks"].values():
             if "iteratorPolicy" in task:
                 inside = compiled.spec["components"][task["componentRef"]["name"]]["dag"]["tasks"]
-                stage = "train" if "train-model" in inside else "features"
+                stage = "train" if {"train-model", "train-transfer"} & set(inside) else "features"
                 loops[stage] = task["iteratorPolicy"]["parallelismLimit"]
-    stages = ["features"] if compiled.name in ("embed", "evaluate") else ["features", "train"]
+    stages = {"embed": ["features"], "evaluate": ["features"], "probe": ["train"]}.get(
+        compiled.name, ["features", "train"]
+    )
     assert loops == {stage: compiled.cluster.profile(stage).pods for stage in stages}
 
 

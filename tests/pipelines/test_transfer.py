@@ -51,7 +51,7 @@ def test_every_method_at_every_size_is_scored_on_the_same_clips(transferred):
     assert document["evaluated_clips"] == 8
     assert document["failures"] == []
     rows = document["study"]["rows"]
-    assert [(row[1]["figure"], row[2]["figure"]) for row in rows[:2]][0] == ("1", "2")
+    assert (rows[0][1]["figure"], rows[0][2]["figure"]) == ("1", "2")
     assert all(row[-1]["figure"] != "–" for row in rows)
     assert document["study"]["paper_rows"][1][-1] == "0.314"
 

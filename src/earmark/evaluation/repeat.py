@@ -88,12 +88,13 @@ def _transfer(data: str, experiment: Experiment) -> str:
     base = experiment.base
     parts = [variant.name.rpartition(".") for variant in experiment.variants]
     methods, sizes = (dict.fromkeys(part[at] for part in parts) for at in (0, 2))
-    words = ["earmark", "run", "transfer", "--data", data, "--preset", base.preset]
+    start = base.train.init_from
+    words = ["earmark", "run", "transfer" if start else "probe", "--data", data, "--preset", base.preset]
     words += ["--methods", ",".join(methods), "--clips", ",".join(sizes)]
     own = {f"features.{name}" for name in type(base.features).model_fields}
     own |= {"architecture.name", "architecture.width", "architecture.bottleneck", "train.init_from"}
-    if base.train.init_from is not None:
-        words += ["--from", base.train.init_from.removeprefix("models:/")]
+    if start:
+        words += ["--from", start.removeprefix("models:/")]
     if "finetune" in methods:
         tuned = next(variant for variant in experiment.variants if variant.name.startswith("finetune."))
         words += ["--freeze", str(tuned.patch["train"]["freeze_stages"])]

@@ -23,11 +23,12 @@ LAST_STEPS = {
     "data": "gate_model",
     "study": "gate_model",
     "transfer": "gate_model",
+    "probe": "gate_model",
     "embed": "export_embeddings",
     "evaluate": "evaluate_package",
 }
 """The step whose result a pipeline is run for."""
-REGISTERING = ("labels", "data", "study", "transfer")
+REGISTERING = ("labels", "data", "study", "transfer", "probe")
 """Pipelines that end with register_model where no model is named."""
 REPORTS = {
     "gate_model": "gate.html",

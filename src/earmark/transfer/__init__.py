@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from earmark.evaluation.labelled_clips import Packaged as Source
-    from earmark.transfer.asked import transfer_request
+    from earmark.transfer.asked import probe_request, transfer_request
     from earmark.transfer.batch import fit_batch
     from earmark.transfer.embed import embed_dataset
     from earmark.transfer.evaluate import evaluate_head
@@ -18,6 +18,7 @@ __all__ = [
     "evaluate_head",
     "fit_batch",
     "met_before",
+    "probe_request",
     "read_embeddings",
     "train_head",
     "transfer_request",
@@ -28,6 +29,7 @@ _MODULES = {
     "evaluate_head": "evaluate",
     "fit_batch": "batch",
     "met_before": "met",
+    "probe_request": "asked",
     "read_embeddings": "records",
     "train_head": "fit",
     "transfer_request": "asked",

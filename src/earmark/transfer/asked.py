@@ -51,7 +51,7 @@ def transfer_request(
         UserError: an unknown method, size, preset, key or option, or a value that cannot be.
     """
     methods, sizes = methods or METHODS, sizes or SIZES
-    _check_names(methods, sizes)
+    _check_names(methods, sizes, METHODS)
     _check_patch(patch)
     source = ArchitectureConfig.model_validate(document["architecture"])
     shape = {"name": source.name, "width": source.width, "bottleneck": source.bottleneck}
@@ -60,13 +60,38 @@ def transfer_request(
         "architecture": shape,
         "train": {"init_from": reference},
     }
+    base = _base(preset, patch, start)
+    patches = {method: _patch(method, base, source, freeze) for method in methods}
+    return _experiment(base, patches, sizes)
+
+
+def probe_request(preset: str, patch: Mapping[str, Any], methods: Sequence[str], sizes: Sequence[str]) -> Experiment:
+    """Heads at every size, on embeddings that came without their network; as :func:`transfer_request`.
+
+    Raises:
+        UserError: as there, or a method that needs sound.
+    """
+    methods, sizes = methods or tuple(HEADS), sizes or SIZES
+    _check_names(methods, sizes, tuple(HEADS))
+    _check_patch(patch)
+    patches = {
+        method: {"architecture": {"head": {"kind": HEADS[method]}}, "augment": AugmentConfig().model_dump()}
+        for method in methods
+    }
+    return _experiment(_base(preset, patch, {}), patches, sizes)
+
+
+def _base(preset: str, patch: Mapping[str, Any], start: Mapping[str, Any]) -> Config:
     base = make_config(preset, merge(merge({"evaluate": {"hop_seconds": TRANSFER_HOP_SECONDS}}, patch), start))
     if not base.train.has_budget:
         raise UserError(f"preset {preset} does not say how long to train: give train.steps (--steps 5000)")
-    patches = {method: _patch(method, base, source, freeze) for method in methods}
+    return base
+
+
+def _experiment(base: Config, patches: Mapping[str, dict[str, Any]], sizes: Sequence[str]) -> Experiment:
     variants = [
         Variant(name=f"{method}.{size}", patch=merge(patches[method], {"train": _clips(size)}))
-        for method in methods
+        for method in patches
         for size in sizes
     ]
     experiment = Experiment(question="transfer", base=base, variants=tuple(variants))
@@ -76,10 +101,10 @@ def transfer_request(
     return experiment
 
 
-def _check_names(methods: Sequence[str], sizes: Sequence[str]) -> None:
+def _check_names(methods: Sequence[str], sizes: Sequence[str], known: Sequence[str]) -> None:
     for method in methods:
-        if method not in METHODS:
-            raise unknown_name("method in --methods", method, METHODS)
+        if method not in known:
+            raise unknown_name("method in --methods", method, known)
     for size in sizes:
         if size != ALL and not (size.isdecimal() and int(size) and str(int(size)) == size):
             raise UserError(f"--clips {size!r}: give training clips of each label, as in --clips 1,5,10,all")

@@ -25,8 +25,8 @@ def study(found: Sequence[Trained]) -> Study:
     """The variants as rows, methods × clips of each label."""
     return Study(
         title="What a trained network is worth on these clips",
-        intro="Each method learned from so many training clips of each label, fewer being parts of more; all are scored "
-        "on the same test clips.",
+        intro="Each method learned from so many training clips of each label, fewer being parts of more; all are "
+        "scored on the same test clips.",
         columns=COLUMNS,
         rows=[
             [
@@ -39,8 +39,8 @@ def study(found: Sequence[Trained]) -> Study:
             for trained in found
         ],
         words=2,
-        caption=f"{_first(found)} Heads see each clip as it is, since embeddings are made once; networks on log-mel and "
-        "the fine-tuned one were trained with the preset's augmentation. The paper compared 200 ms of log-mel with "
+        caption=f"{_first(found)} Heads see each clip as it is, since embeddings are made once; networks on log-mel "
+        "and the fine-tuned one were trained with the preset's augmentation. The paper compared 200 ms of log-mel with "
         "embeddings of 960 ms, so its difference is partly one of context; on 960 ms of log-mel the input alone "
         f"differs.{_frozen(found)}",
         paper_title="The paper on Audio Set: ResNet-50 trained on 70 million videos, a dense model on more than a "

@@ -1,0 +1,5 @@
+"""The step read_embeddings."""
+
+from earmark.components.read_embeddings.component import read_embeddings
+
+__all__ = ["read_embeddings"]
