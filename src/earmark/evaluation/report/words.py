@@ -36,6 +36,9 @@ def summary(report: Report) -> list[str]:
         return [*report.remarks, _certainty(report, best)]
     tried = len(report.networks) + len(report.failures)
     trained = f"{numbers.whole(report.clips.get('train', 0))} clips of {numbers.counted(len(report.labels), 'label')}"
+    if report.study is not None:
+        # Each has its own part of the clips, or of their labels.
+        trained = f"up to {numbers.whole(report.clips.get('train', 0))} clips"
     steps = {n.steps for n in report.networks}
     equally = f" for {numbers.whole(steps.pop())} steps{' each' if tried > 1 else ''}" if len(steps) == 1 else ""
     chosen = (
