@@ -14,13 +14,15 @@ MOST_BARS = 60
 MOST_DRAWN = 60
 MOST_WITH_COUNTS = 20
 ROW = 22.0
+FEWEST = 4
+"""An axis of clips reaches so far at least: there are no half clips to mark."""
 
 
 def bars(labels: Mapping[str, Mapping[str, int]], splits: Mapping[str, int] | None) -> Markup:
     """Clips of each label, the commonest first, in pieces by split."""
     order = sorted(labels, key=lambda label: (-labels[label]["clips"], label))[:MOST_BARS]
     left, right = 130.0, WIDTH - 46
-    places = svg.ticks(0, max(labels[label]["clips"] for label in order) or 1, 4)
+    places = svg.ticks(0, max(FEWEST, *(labels[label]["clips"] for label in order)), 4)
     scale = svg.linear(0, places[-1], left, right)
     bottom = ROW * len(order) + 8
     parts = axes.columns(places, scale, 4, bottom)
@@ -42,7 +44,7 @@ def histogram(spread: Mapping[str, Any], unit: str, title: str) -> Markup:
     edges, counts = spread["edges"], spread["counts"]
     left, bottom = 46.0, 180.0
     x_places = svg.ticks(edges[0], edges[-1], 5)
-    y_places = svg.ticks(0, max(counts), 4)
+    y_places = svg.ticks(0, max(FEWEST, *counts), 4)
     x = svg.linear(x_places[0], x_places[-1], left, WIDTH - 10)
     y = svg.linear(0, y_places[-1], bottom, 12)
     parts = axes.y_axis(y_places, y, left, WIDTH - 10, lambda value: f"{value:,.0f}")
