@@ -70,7 +70,7 @@ def data_request(
     count = rungs or _rungs(read_extent(data, config.data), factor, config)
     plain = compare_request(preset, patch, [architecture])
     variants = [
-        (f"1-in-{factor**rung:g}" if rung else "all", {"train": {"clip_share": 1 / factor**rung}})
+        (f"1-in-{factor**rung:g}" if rung else "all-clips", {"train": {"clip_share": 1 / factor**rung}})
         for rung in range(count)
     ]
     return _experiment("data", plain, variants)

@@ -10,7 +10,7 @@ from .conftest import earmark
 
 TINY = ["--preset", "quick", "--architecture", "fully_connected", "--steps", "10", "--json"]
 TINY += [f"--set={value}" for value in ("architecture.width=0.05", "train.batch_size=16", "train.precision=fp32")]
-TINY += ["--set=evaluate.bootstrap_resamples=50"]
+TINY += ["--set=evaluate.bootstrap_resamples=100"]
 
 
 def run(question, data, work, *more):

@@ -52,7 +52,7 @@ def test_label_sets_are_tried_without_and_with_a_bottleneck_and_scored_on_the_sm
 
 def test_rungs_are_a_factor_apart_at_the_same_steps():
     asked = experiment(rungs(factor=4, rungs=3))
-    assert [v.name for v in asked.variants] == ["all", "1-in-4", "1-in-16"]
+    assert [v.name for v in asked.variants] == ["all-clips", "1-in-4", "1-in-16"]
     configs = [asked.variant(v.name) for v in asked.variants]
     assert [c.train.clip_share for c in configs] == [1, 1 / 4, 1 / 16]
     assert len({c.train.steps for c in configs}) == 1
@@ -60,7 +60,7 @@ def test_rungs_are_a_factor_apart_at_the_same_steps():
 
 def test_rungs_go_on_while_a_batch_and_one_clip_a_label_remain():
     # 120 clips in five folds, one of them test, 15 % validation: 82 to learn from; a batch of 64 takes 13 clips.
-    assert [v.name for v in experiment(rungs(factor=2)).variants] == ["all", "1-in-2", "1-in-4"]
+    assert [v.name for v in experiment(rungs(factor=2)).variants] == ["all-clips", "1-in-2", "1-in-4"]
     assert len(experiment(rungs(factor=100)).variants) == 2
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from earmark.architectures.paper import PAPER_TABLE_2
 from earmark.evaluation.report import numbers
 from earmark.evaluation.report.studied import Cell, Study
-from earmark.evaluation.studies.trained import SCORE_COLUMNS, Trained, curves, published, scores
+from earmark.evaluation.studies.trained import SCORE_COLUMNS, Trained, published, scores
 
 COLUMNS = ("Steps", "Time", "Weights", "Multiplies", *SCORE_COLUMNS)
 
@@ -42,7 +42,6 @@ def study(found: Sequence[Trained]) -> Study:
             [row.title, numbers.compact(row.steps), f"{row.hours:g}", *published(row.auc, row.d_prime, row.map)]
             for row in known
         ],
-        charts=curves(found),
     )
 
 
