@@ -19,7 +19,7 @@ from earmark.progress import Progress
 from earmark.store import Store
 
 THREADS = 2
-SOUNDS_KEPT = 512
+SOUNDS_KEPT = 256
 """Decoded sources that are kept at hand."""
 README = "README.txt"
 LICENCES = re.compile(r"(readme|licen[cs]e|copying|attribution|notice)[^/]*", re.IGNORECASE)

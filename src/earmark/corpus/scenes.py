@@ -143,7 +143,7 @@ def rng_of(seed: int, *parts: str) -> np.random.Generator:
 def _counts(scenes: int, sources: Mapping[Source, Heard], splits: Sequence[str]) -> dict[str, int]:
     clips = {split: sum(source.split == split for source in sources) for split in splits}
     counts = {split: max(1, round(scenes * clips[split] / len(sources))) for split in splits}
-    counts[splits[0]] += scenes - sum(counts.values())
+    counts[max(splits, key=counts.__getitem__)] += scenes - sum(counts.values())
     return counts
 
 
