@@ -5,7 +5,10 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from earmark.embeddings.records import record, sequence_example
 
 from .conftest import earmark
 
@@ -96,3 +99,25 @@ def test_what_cannot_be_asked_is_one_line_and_exit_code_2(more, message, compare
     assert done.returncode == 2
     assert message in done.stderr.splitlines()[-1]
     assert done.stdout == ""
+
+
+def test_heads_are_trained_on_published_embeddings_without_any_sound(tmp_path):
+    random = np.random.default_rng(0)
+    root = tmp_path / "audioset_v1_embeddings"
+    for folder, count in (("bal_train", 40), ("eval", 12)):
+        (root / folder).mkdir(parents=True)
+        clips = []
+        for number in range(count):
+            values_PK = random.integers(60, 140, (3, 128))
+            values_PK[:, 64 * (number % 2) : 64 * (number % 2) + 64] += 60
+            example = sequence_example(f"{folder}{number}", 0.0, 3.0, [number % 2], values_PK.astype(np.uint8))
+            clips.append(record(example))
+        (root / folder / "00.tfrecord").write_bytes(b"".join(clips))
+    asked = ["--methods", "linear,neighbours", "--clips", "5,all", *SMALL]
+    done = earmark("run", "probe", "--data", root, *asked, "--work", tmp_path / "work", "--json")
+    log = "".join(path.read_text() for path in (tmp_path / "work").glob("logs/*.log"))
+    assert done.returncode == 0, done.stderr + log[-5000:]
+    document = json.loads(done.stdout)
+    assert {n["name"] for n in document["networks"]} == {"linear.5", "linear.all", "neighbours.5", "neighbours.all"}
+    assert min(network["map"] for network in document["networks"]) > 0.9
+    assert "earmark run probe" in Path(document["report"]).read_text(encoding="utf-8")
