@@ -39,7 +39,7 @@ def fit_dense(material: Material, log: Log, progress: Progress) -> Fitted:
     assert isinstance(head, DenseHead)
     mean_E, std_E = material.spread()
     x_PE = torch.from_numpy((material.train.e_PE - mean_E) / std_E)
-    y_PC = torch.from_numpy(material.train_y_NC[material.train.clip_P])
+    y_NC, clip_P = torch.from_numpy(material.train_y_NC), torch.from_numpy(material.train.clip_P)
     assert network.last is not None
     if config.train.prior_bias:
         with torch.no_grad():
@@ -51,7 +51,7 @@ def fit_dense(material: Material, log: Log, progress: Progress) -> Fitted:
     pace, from_step, from_time = max(1, steps // CURVE_POINTS), 0, time.perf_counter()
     for step in range(steps):
         rate = learning_rate(step, steps, config.train)
-        losses.append(_step(material, x_PE, y_PC, step, optimiser, rate))
+        losses.append(_step(material, x_PE, y_NC, clip_P, step, optimiser, rate))
         done = step + 1
         if done % pace == 0 or done == steps:
             loss = float(torch.stack(losses).mean())
@@ -86,7 +86,9 @@ def _steps(material: Material) -> int:
     return steps
 
 
-def _step(material: Material, x_PE: Tensor, y_PC: Tensor, step: int, optimiser: Optimiser, rate: float) -> Tensor:
+def _step(
+    material: Material, x_PE: Tensor, y_NC: Tensor, clip_P: Tensor, step: int, optimiser: Optimiser, rate: float
+) -> Tensor:
     """One step; its batch and what dropout draws follow from the seed and the step alone."""
     config, network = material.config, material.network
     random = np.random.default_rng([config.seed, step])
@@ -95,7 +97,7 @@ def _step(material: Material, x_PE: Tensor, y_PC: Tensor, step: int, optimiser: 
     network.output.train()
     network.dropout.train()
     logits_BC = network.output(network.dropout(x_PE[at_B]))
-    loss = material.objective.loss(logits_BC, y_PC[at_B])
+    loss = material.objective.loss(logits_BC, y_NC[clip_P[at_B]])
     torch.autograd.backward(loss)
     optimiser.step(rate)
     return loss.detach()

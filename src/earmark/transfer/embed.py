@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from earmark.catalog import Clip, Dataset
 from earmark.catalog.content import column
@@ -94,7 +95,7 @@ def write_index(attempt: Attempt, parts: Sequence[Manifest]) -> dict[str, int]:
     return {"clips": index.num_rows, "rows": sum(column(index, "rows"))}
 
 
-def write_part(attempt: Attempt, keys: Sequence[str], embeddings: Sequence[np.ndarray]) -> None:
+def write_part(attempt: Attempt, keys: Sequence[str], embeddings: Sequence[NDArray[np.float32]]) -> None:
     """Write the embeddings of some clips, each (P, E) in float32, as ``rows`` and their ``index.parquet``."""
     counts = np.array([len(e_PE) for e_PE in embeddings], np.int32)
     attempt.put("rows", b"".join(np.ascontiguousarray(e_PE, np.float32).tobytes() for e_PE in embeddings))

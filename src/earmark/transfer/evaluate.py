@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +106,7 @@ def _write_timelines(attempt: Attempt, checkpoint: Manifest, opened: Dataset, pa
     attempt.put_json("timelines.json", {"schema_version": 1, "clips": shown})
 
 
-def _check_fit(document: dict, opened: Dataset, checkpoint: Manifest, embedded: Manifest) -> None:  # type: ignore[type-arg]
+def _check_fit(document: Mapping[str, Any], opened: Dataset, checkpoint: Manifest, embedded: Manifest) -> None:
     variant = checkpoint.facts["variant"]
     if list(document["labels"]) != opened.labels:
         raise UserError(

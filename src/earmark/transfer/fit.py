@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -201,8 +202,6 @@ def _counts(
 
 
 def _check(embedded: Manifest, source: Packaged | None, config: Config) -> None:
-    import hashlib
-
     if source is None:
         return
     if hashlib.sha256(source.weights).hexdigest() != embedded.facts["weights_sha256"]:

@@ -85,13 +85,15 @@ class Material:
             head = architecture.head.model_copy(update={"stored_clips": len(y_NC)})
             architecture = architecture.model_copy(update={"head": head})
             config = config.model_copy(update={"architecture": architecture})
+        windows_N = np.bincount(train.clip_P, minlength=len(y_NC))
+        share_C = windows_N @ y_NC.astype(np.float64) / max(1, len(train.clip_P))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             network = new_network(architecture, embeddings.size, len(opened.labels), trunk=trunk)
         return Material(
             config,
             network,
-            Objective(config.train, opened.single_label, y_NC[train.clip_P].mean(axis=0, dtype=np.float64)),
+            Objective(config.train, opened.single_label, share_C),
             train,
             y_NC,
             embeddings.windows(opened.clips("validation")),
