@@ -75,10 +75,11 @@ def test_a_ladder_tells_clips_epochs_and_which_rungs_fell_from_their_best():
 
 
 def test_variants_have_columns_for_what_differs_alone():
-    variants = [("short", {"train": {"steps": 20}}), ("slow", {"train": {"learning_rate": 0.01}})]
+    strided = {"architecture": {"options": {"version": "v1.5"}}}
+    variants = [("short", {"train": {"steps": 20}, **strided}), ("slow", {"train": {"learning_rate": 0.01}})]
     found = study("variants", variants, [network(name, 0.3) for name, _ in variants], {"short": {}, "slow": {}})
-    assert found.columns[:4] == ("Variant", "steps", "learning_rate", "Steps")
-    assert [row[:3] for row in figures(found)] == [["short", "20", "0.001"], ["slow", "200", "0.01"]]
+    assert found.columns[:4] == ("Variant", "version", "learning_rate", "Steps")
+    assert [row[:3] for row in figures(found)] == [["short", "v1.5", "0.001"], ["slow", "v1", "0.01"]]
     assert [row[0] for row in found.paper_rows] == ["ResNet-50", "ResNet-50, rate dropped after 13 M steps"]
 
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from earmark.architectures.options import complete_options
 from earmark.architectures.paper import PAPER_TABLE_2
+from earmark.config import merge
 from earmark.evaluation.report import numbers
 from earmark.evaluation.report.studied import Cell, Study
 from earmark.evaluation.studies.trained import SCORE_COLUMNS, Trained, published, scores
 
+SHOWN = ("train.steps",)
+"""Fields that have a column in any case."""
 COLUMNS = ("Steps", "Time", "Weights", "Multiplies", *SCORE_COLUMNS)
 
 
 def study(found: Sequence[Trained]) -> Study:
     """The variants in their order, the fields that differ as columns."""
-    leaves = [dict(_leaves(trained.config.model_dump())) for trained in found]
-    names = dict.fromkeys(name for tree in leaves for name in tree)
+    leaves = [_fields(trained) for trained in found]
+    names = dict.fromkeys(name for tree in leaves for name in tree if name not in SHOWN)
     differing = [name for name in names if len({repr(tree.get(name)) for tree in leaves}) > 1]
     known = [row for row in PAPER_TABLE_2 if row.name in {trained.network.architecture for trained in found}]
     return Study(
@@ -35,7 +39,7 @@ def study(found: Sequence[Trained]) -> Study:
             ]
             for trained, tree in zip(found, leaves, strict=True)
         ],
-        caption="Scores are of the test clips. A dash is a field that the variant does not set.",
+        caption="Scores are of the test clips. A dash is a field that is not set, or not there.",
         paper_title="The same networks in Table 2 of the paper" if known else "",
         paper_columns=("Network", "Steps", "Hours", *SCORE_COLUMNS) if known else (),
         paper_rows=[
@@ -43,6 +47,14 @@ def study(found: Sequence[Trained]) -> Study:
             for row in known
         ],
     )
+
+
+def _fields(trained: Trained) -> dict[str, Any]:
+    """All fields of a variant's config by name, the network's own options with their defaults."""
+    network = trained.config.architecture
+    options = complete_options(network.name, network.options)
+    tree = merge(trained.config.model_dump(), {"architecture": {"options": options}})
+    return dict(_leaves(tree))
 
 
 def _short(name: str, among: Sequence[str]) -> str:
