@@ -18,6 +18,7 @@ MEANING: Mapping[str, str] = {
     "logmel-20": "dense model on log-mel, 200 ms",
     "logmel-96": "dense model on log-mel, 960 ms",
 }
+HEADS = frozenset({"dense", "linear", "neighbours"})
 COLUMNS = ("Method", "Clips a label", "Training clips", "Time", *SCORE_COLUMNS)
 
 
@@ -39,10 +40,7 @@ def study(found: Sequence[Trained]) -> Study:
             for trained in found
         ],
         words=2,
-        caption=f"{_first(found)} Heads see each clip as it is, since embeddings are made once; networks on log-mel "
-        "and the fine-tuned one were trained with the preset's augmentation. The paper compared 200 ms of log-mel with "
-        "embeddings of 960 ms, so its difference is partly one of context; on 960 ms of log-mel the input alone "
-        f"differs.{_frozen(found)}",
+        caption=" ".join(line for line in (_first(found), *_differing(found), *_frozen(found)) if line),
         paper_title="The paper on Audio Set: ResNet-50 trained on 70 million videos, a dense model on more than a "
         "million clips",
         paper_columns=("Input", *SCORE_COLUMNS),
@@ -73,9 +71,26 @@ def _first(found: Sequence[Trained]) -> str:
     return f"First by test mAP: {'; '.join(told)}." if told else ""
 
 
-def _frozen(found: Sequence[Trained]) -> str:
-    count = next((t.config.train.freeze_stages for t in found if _method(t) == "finetune"), None)
-    return "" if count is None else f" Fine-tuning kept the first {numbers.counted(int(count), 'stage')} as they were."
+def _differing(found: Sequence[Trained]) -> list[str]:
+    """What methods differ in besides their name."""
+    methods = {_method(t) for t in found}
+    told = []
+    if methods - HEADS:
+        told.append(
+            "Heads see each clip as it is, since embeddings are made once; networks on log-mel and the fine-tuned one "
+            "were trained with the preset's augmentation."
+        )
+    if methods & {"logmel-20", "logmel-96"}:
+        told.append(
+            "The paper compared 200 ms of log-mel with embeddings of 960 ms, so its difference is partly one of "
+            "context; against 960 ms of log-mel the context is the same."
+        )
+    return told
+
+
+def _frozen(found: Sequence[Trained]) -> list[str]:
+    counts = [t.config.train.freeze_stages for t in found if _method(t) == "finetune"]
+    return [f"Fine-tuning kept the first {numbers.counted(int(count), 'stage')} as they were." for count in counts[:1]]
 
 
 def _method(trained: Trained) -> str:
