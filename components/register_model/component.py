@@ -67,6 +67,8 @@ def register_model(
         s.write(version, registered)
         if not model:
             Path(report.path).write_bytes(registered.files["report.html"].read(s.store))
+            # Kubeflow's launcher uploads every output, and fails where one is not there.
+            Path(decision.path).write_text(registered.to_json())
 
     if not model:
         return
