@@ -23,7 +23,11 @@ app.add_typer(run_app, name="run")
 Work = Annotated[str, typer.Option(help="Folder for results, MLflow's data and reports.", envvar="EARMARK_WORK")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output instead of a table.")]
 Data = Annotated[
-    str, typer.Option(help="Folder with one folder per label, or with a CSV (columns file, label, …); or the CSV.")
+    str,
+    typer.Option(
+        help="A folder a label, a CSV (columns file, label, …) or JSON lines beside the sounds, or a published data set "
+        "(earmark data forms)."
+    ),
 ]
 ConfigFile = Annotated[Path | None, typer.Option(help="YAML file laid over the preset.")]
 Assignments = Annotated[

@@ -35,8 +35,8 @@ class DataConfig(Part):
     """How clips are read, and how a catalog becomes a dataset."""
 
     form: str = "auto"
-    """The form in which the data is published: folders, csv, jsonl, audioset, fsd50k, urbansound8k, speech_commands, …
-    (`earmark data forms`). auto takes the first that recognises it."""
+    """The form in which the data is published: folders, csv, jsonl, audioset, fsd50k, esc50, urbansound8k, … (`earmark
+    data forms`). auto takes the first that recognises it."""
     add_parents: bool = False
     """Give each clip the ancestors of its labels too, where the data has an ontology; abstract ones stay out."""
     test_folds: tuple[str, ...] = ()

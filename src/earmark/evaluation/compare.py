@@ -12,7 +12,7 @@ from earmark.progress import Progress
 from earmark.store import Attempt, Manifest, Store, once
 
 STEP = "compare_models"
-EPOCH = 4
+EPOCH = 5
 
 
 def compare_models(

@@ -49,8 +49,9 @@ def rows(report: Report) -> list[Row]:
     for i, network in enumerate(report.networks):
         place = report.test_order.index(network.variant) + 1
         found.append(Row("ours", network.title, svg.hue(i), f"{i + 1} · {place}", _ours(network, report, best)))
-        published = [r for r in PAPER_TABLE_2 if r.name == network.architecture and r.name not in seen]
-        found += [_paper(row, report) for row in published]
+        if report.study is None:  # a study has rows of the paper beside its own table
+            published = [r for r in PAPER_TABLE_2 if r.name == network.architecture and r.name not in seen]
+            found += [_paper(row, report) for row in published]
         seen.add(network.architecture)
     return found + [Row("failed", f.variant, cause=f.cause) for f in report.failures]
 
