@@ -191,13 +191,13 @@ def retrain_arguments(
     return {"data": absolute(data), "asked": asked.to_json(), "model": model, "force": force}
 
 
-def ask_evaluate(model: str, data: str, include_trained: bool) -> Request:
-    """A model that is there, on labelled sound; the environment says where MLflow is.
+def ask_evaluate(model: str, data: str, include_trained: bool, balanced: int | None = None) -> Request:
+    """A model that is there, on labelled sound, or on about ``balanced`` clips a label.
 
     Raises:
         UserError: no such model or version.
     """
-    return _of_package("evaluate", model, data, {"include_trained": include_trained})
+    return _of_package("evaluate", model, data, {"include_trained": include_trained}, balanced)
 
 
 def ask_embed(model: str, data: str, kind: str) -> Request:
@@ -216,8 +216,8 @@ def absolute(data: str) -> str:
     return str(Path(data).expanduser().absolute()) if "://" not in data else data
 
 
-def evaluate_request(package: Package) -> Experiment:
-    """What the steps before the model need to know: its features, and that all clips are test.
+def evaluate_request(package: Package, balanced: int | None = None) -> Experiment:
+    """What the steps before the model need to know: its features, and that all clips are test, or a balanced part.
 
     Bad clips are named in the report and stop nothing: a model is not hurt by them as training would be.
     """
@@ -225,7 +225,7 @@ def evaluate_request(package: Package) -> Experiment:
     base = Config(
         preset=document.get("config", {}).get("preset", "modern"),
         features=FeatureSpec.model_validate(document["features"]),
-        data=DataConfig(all_test=True, max_rejected_share=1.0),
+        data=DataConfig(all_test=True, balanced_test=balanced, max_rejected_share=1.0),
         evaluate=EvaluateConfig.model_validate(document["evaluate"]),
     )
     return Experiment(base=base, variants=(Variant(name=document["architecture"]["name"]),))
@@ -242,12 +242,12 @@ def _over_variants(pipeline: str, data: str, experiment: Experiment, model: str 
     return _request(pipeline, arguments, model or "", experiment)
 
 
-def _of_package(pipeline: str, model: str, data: str, more: Mapping[str, Any]) -> Request:
+def _of_package(pipeline: str, model: str, data: str, more: Mapping[str, Any], balanced: int | None = None) -> Request:
     """The request of a pipeline by a model that is there."""
     from earmark.registry import fetch_package
 
     package = fetch_package(model)
-    experiment = evaluate_request(package)
+    experiment = evaluate_request(package, balanced)
     # The version, not its alias: what is champion may change while this runs.
     reference = package.title if package.version else str(Path(package.folder).absolute())
     arguments = {"data": absolute(data), "experiment": experiment.to_json(), "model": reference, **more}

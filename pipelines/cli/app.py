@@ -25,8 +25,8 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on standar
 Data = Annotated[
     str,
     typer.Option(
-        help="A folder a label, a CSV (columns file, label, …) or JSON lines beside the sounds, or a published data set "
-        "(earmark data forms)."
+        help="A folder a label, a CSV (columns file, label, …) or JSON lines beside the sounds, or a published data "
+        "set (earmark data forms)."
     ),
 ]
 ConfigFile = Annotated[Path | None, typer.Option(help="YAML file laid over the preset.")]

@@ -233,11 +233,17 @@ def evaluate(
     include_trained: Annotated[
         bool, typer.Option("--include-trained", help="Keep clips that the model was trained or chosen on.")
     ] = False,
+    balanced: Annotated[
+        int | None,
+        typer.Option(
+            help="Score about so many clips of each label, chosen by hash (the paper: 33). [default: all]", min=1
+        ),
+    ] = None,
 ) -> Request:
     """A model on labelled sound."""
     from earmark.pipelines.requests import ask_evaluate
 
-    return ask_evaluate(model, data, include_trained)
+    return ask_evaluate(model, data, include_trained, balanced)
 
 
 def embed(
