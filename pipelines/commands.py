@@ -54,7 +54,8 @@ def run_request(request: Request, place: Place, json: bool) -> None:
     """
     terminal = Terminal()
     terminal.console.print(request.told)
-    if request.trains and request.width >= SLOW_WIDTH and not visible_gpus():
+    # A probe fits heads alone, which takes seconds.
+    if request.trains and request.pipeline != "probe" and request.width >= SLOW_WIDTH and not visible_gpus():
         terminal.console.print("no GPU here: at this width a network takes hours; --preset quick takes minutes")
     run = Run(request.run, request.pipeline, request.data, request.model, request.preset, request.variants, now())
     follow_run(place, _store(place), run, request.arguments, terminal, json)
