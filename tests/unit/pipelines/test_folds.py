@@ -2,6 +2,7 @@
 
 import pytest
 
+from earmark.config import DataConfig
 from earmark.errors import UserError
 from earmark.pipelines.folds import Folds, choose_folds, choose_seeds, crossval_request
 
@@ -25,15 +26,15 @@ def plain(tmp_path):
 
 
 def test_folds_by_all_by_name_and_made(folded, plain):
-    assert choose_folds("all", folded) == Folds(("1", "2", "10"))
-    assert choose_folds("10, 1", folded) == Folds(("10", "1"))
-    assert choose_folds("3", plain) == Folds(("1", "2", "3"), make=3)
+    assert choose_folds("all", folded, DataConfig()) == Folds(("1", "2", "10"))
+    assert choose_folds("10, 1", folded, DataConfig()) == Folds(("10", "1"))
+    assert choose_folds("3", plain, DataConfig()) == Folds(("1", "2", "3"), make=3)
 
 
 def test_where_the_test_set_is_given_folds_are_the_validation_part(tmp_path):
     rows = ["a.wav,x,1,train", "b.wav,x,2,train", "c.wav,y,1,train", "d.wav,y,3,test"]
     data = write(tmp_path / "given", "file,label,fold,split", *rows)
-    assert choose_folds("all", data) == Folds(("1", "2"), "validation_folds")
+    assert choose_folds("all", data, DataConfig()) == Folds(("1", "2"), "validation_folds")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_where_the_test_set_is_given_folds_are_the_validation_part(tmp_path):
 )
 def test_folds_that_cannot_be_are_refused(folded, text, message):
     with pytest.raises(UserError, match=message):
-        choose_folds(text, folded)
+        choose_folds(text, folded, DataConfig())
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_folds_that_cannot_be_are_refused(folded, text, message):
 )
 def test_data_without_folds_says_what_to_do(plain, text, message):
     with pytest.raises(UserError, match=message):
-        choose_folds(text, plain)
+        choose_folds(text, plain, DataConfig())
 
 
 def test_seeds_are_a_number_of_them_or_numbers():
