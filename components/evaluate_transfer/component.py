@@ -36,10 +36,11 @@ def evaluate_transfer(
 
     with step("evaluate_transfer", run, variant, failure=metrics) as s:
         from earmark.components.pages import show
+        from earmark.transfer import is_head
 
         config = s.config(experiment)
         found, listed, frames = s.read(checkpoint), s.read(dataset), s.read(patches)
-        if config.train.freeze_stages == "all" or "facts.parquet" not in frames.files:
+        if is_head(config, frames):
             from earmark.transfer import evaluate_head
 
             result = evaluate_head(s.store, found, listed, s.read(embedded), frames, config, s.progress)

@@ -29,12 +29,13 @@ def train_transfer(
     from earmark.components.adapter import step
 
     with step("train_transfer", run, variant, failure=checkpoint) as s:
+        from earmark.transfer import is_head
+
         config = s.config(experiment)
         start = config.train.init_from or ""
         inputs = s.read(dataset), s.read(patches)
         context = s.context(experiment, inputs[0])
-        # Embeddings that came without sound have no network and no frames.
-        if config.train.freeze_stages == "all" or (not start and "facts.parquet" not in inputs[1].files):
+        if is_head(config, inputs[1]):
             from earmark.registry import fetch_source
             from earmark.transfer import train_head
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from earmark.transfer.batch import fit_batch
     from earmark.transfer.embed import embed_dataset
     from earmark.transfer.evaluate import evaluate_head
-    from earmark.transfer.fit import train_head
+    from earmark.transfer.fit import is_head, train_head
     from earmark.transfer.met import met_before
     from earmark.transfer.records import read_embeddings
 
@@ -17,6 +17,7 @@ __all__ = [
     "embed_dataset",
     "evaluate_head",
     "fit_batch",
+    "is_head",
     "met_before",
     "probe_request",
     "read_embeddings",
@@ -28,6 +29,7 @@ _MODULES = {
     "embed_dataset": "embed",
     "evaluate_head": "evaluate",
     "fit_batch": "batch",
+    "is_head": "fit",
     "met_before": "met",
     "probe_request": "asked",
     "read_embeddings": "records",

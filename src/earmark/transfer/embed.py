@@ -28,6 +28,10 @@ EPOCH = 1
 SHARD_BYTES = 32_000_000
 SHARD = "shard-{}"
 INDEX = "index.parquet"
+FACTS = "facts.parquet"
+"""Of patches: what decoding found. Embeddings that came without sound have none."""
+WINDOWS = ("hop_seconds", "max_silent_share")
+"""Fields of ``evaluate`` that say where windows are."""
 
 
 def embed_dataset(
@@ -75,7 +79,7 @@ def embed_dataset(
             **write_index(attempt, parts),
             "source": source.title,
             "weights_sha256": sha256,
-            **windows.model_dump(include={"hop_seconds", "max_silent_share"}),
+            **windows.model_dump(include=set(WINDOWS)),
         }
 
     return once(store, STEP, key, work)

@@ -18,6 +18,7 @@ from earmark.evaluation.evaluate import SPLITS, write_scores
 from earmark.progress import Progress
 from earmark.store import Attempt, Manifest, Store, once
 from earmark.store.tables import read_table
+from earmark.transfer.embed import FACTS, WINDOWS
 from earmark.transfer.stored import Embeddings
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 STEP = "evaluate_head"
 EPOCH = 1
-FACTS = "facts.parquet"
-WINDOWS = ("hop_seconds", "max_silent_share")
 
 
 def evaluate_head(

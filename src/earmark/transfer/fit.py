@@ -18,6 +18,7 @@ from earmark.store import Attempt, Manifest, Store, once
 from earmark.store.usage import price_per_hour
 from earmark.tracking import ChildRun, DatasetFacts, RunContext, Tracker, flat
 from earmark.training.origin import lasting, trained_on
+from earmark.transfer.embed import FACTS, WINDOWS
 from earmark.transfer.stored import Embeddings
 
 if TYPE_CHECKING:
@@ -84,6 +85,11 @@ def train_head(
     # The same head may have been fitted under another variant's name.
     made = once(store, STEP, key, work)
     return replace(made, facts={**made.facts, "variant": variant})
+
+
+def is_head(config: Config, patches: Manifest) -> bool:
+    """Whether a variant is a head on stored embeddings: no stage is trained, or there is no sound to train one on."""
+    return config.train.freeze_stages == "all" or FACTS not in patches.files
 
 
 def with_source(config: Config, source: Packaged | None) -> Config:
@@ -209,7 +215,7 @@ def _check(embedded: Manifest, source: Packaged | None, config: Config) -> None:
             f"these embeddings are of {embedded.facts['source']} and the trunk is {source.title}'s: embed the dataset "
             f"with {source.title}"
         )
-    for name in ("hop_seconds", "max_silent_share"):
+    for name in WINDOWS:
         theirs, ours = embedded.facts[name], getattr(config.evaluate, name)
         if theirs != ours:
             raise UserError(
