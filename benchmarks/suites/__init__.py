@@ -1,0 +1,1 @@
+"""One module a subject; each has ``TITLE`` and ``measure(full)``, which yields its figures as they are known."""
