@@ -2,7 +2,7 @@
 # make test   all tests        make lint   style, types, import contracts, policy of the manifests
 # make images the three images, with podman, buildah or docker (docs/images.md)
 # make secrets  random secrets of manifests/overlays/local, in files that git ignores
-# make bench  timings as ratios to peers in the same run
+# make bench  figures as ratios to peers in the same run, in minutes; make bench-full for all of them (docs/benchmarks.md)
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +12,7 @@ CHECKOV := $(VENV)/checkov
 MADE := $(VENV)/made-$(shell cksum < constraints.txt | cut -d' ' -f1)
 DATA ?= examples/esc10
 
-.PHONY: run test lint policy images secrets bench clean
+.PHONY: run test lint policy images secrets bench bench-full clean
 
 run: $(MADE)
 	$(BIN)/earmark run compare --data $(DATA) --preset quick
@@ -46,9 +46,10 @@ secrets:
 images:
 	images/build
 
-bench: $(MADE)
+# The peers are an extra that nothing else needs; make bench BENCH="features metrics" runs these only.
+bench bench-full: $(MADE)
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[bench]'
-	for bench in benchmarks/*.py; do $(BIN)/python $$bench || exit 1; done
+	$(BIN)/python -m benchmarks $(BENCH) $(if $(filter bench-full,$@),--full)
 
 $(MADE):
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Earmark needs Python 3.11 or later: make PYTHON=python3.12")'
