@@ -1,9 +1,11 @@
 """What several test folders share: the example clips, and a small dataset cut from them."""
 
 import csv
+import inspect
 import os
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,40 @@ settings.load_profile("earmark")
 # Started in the background by a shell, pytest ignores SIGINT, and so would every process that tests send it to.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-EXAMPLES = Path(__file__).parents[1] / "examples" / "esc10"
+TESTS = Path(__file__).parent
+EXAMPLES = TESTS.parent / "examples" / "esc10"
+LONGEST = ("pipelines", "integration", "unit/training", "unit/pipelines")
+SHARED = {"compared": "networks", "seaweedfs": "servers", "running_postgres": "servers"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """The long ones first; files that share trained networks or servers go to one worker, which makes them once."""
+    items.sort(key=lambda item: _rank(item.path.relative_to(TESTS).as_posix()))
+    needs = {}
+    for item in items:
+        needs.setdefault(item.path, set()).update(item.fixturenames)
+    for item in items:
+        shared = [group for name, group in SHARED.items() if name in needs[item.path]]
+        item.add_marker(pytest.mark.xdist_group(shared[0] if shared else item.path.relative_to(TESTS).as_posix()))
+
+
+def _rank(path):
+    return next((rank for rank, folder in enumerate(LONGEST) if path.startswith(folder)), len(LONGEST))
+
+
+def _stack(_context=1):
+    frame, found = sys._getframe(1), []
+    while frame is not None:
+        code = frame.f_code
+        found.append(inspect.FrameInfo(frame, code.co_filename, frame.f_lineno, code.co_name, None, None))
+        frame = frame.f_back
+    return found
+
+
+# KFP looks at the whole stack with its sources for the name of one function, seventy times a graph. Under xdist, whose
+# own frames have no file, each look goes through all modules: seconds a graph.
+inspect.stack = _stack
 
 
 @pytest.fixture(autouse=True)
