@@ -47,6 +47,8 @@ AUDIO_SUFFIXES = frozenset(
 
 BLOCK_SAMPLES = 2**17
 """Samples in a block, over all channels: 3 s of mono CD sound, which stay in the cache on their way to frames."""
+TRUSTED_SAMPLES = 2**25
+"""Samples, over all channels, up to which memory is taken at once for what a header claims."""
 
 
 class DecodeError(EarmarkError):
@@ -142,7 +144,10 @@ def _miniaudio(data: bytes, width: str, channels: int, rate: int) -> Sound | Non
 
 def _soundfile(data: bytes) -> Sound:
     with open_sound(io.BytesIO(data)) as file:
-        return Sound(read_sound(file, file.frames), file.samplerate)
+        if file.frames * file.channels <= TRUSTED_SAMPLES:
+            return Sound(read_sound(file, file.frames), file.samplerate)
+        blocks = [np.empty((0, file.channels), dtype_of(file.subtype)), *sound_blocks(file, BLOCK_SAMPLES)]
+        return Sound(np.concatenate(blocks), file.samplerate)
 
 
 def open_sound(source: str | BinaryIO) -> Any:
@@ -174,7 +179,7 @@ def read_sound(file: Any, frames: int) -> NDArray[Any]:
 
     try:
         samples_NC: NDArray[Any] = file.read(frames, dtype=dtype_of(file.subtype), always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError, ValueError, TypeError, MemoryError) as error:
+    except (soundfile.LibsndfileError, RuntimeError, ValueError, TypeError) as error:
         raise told(error) from error
     return samples_NC
 

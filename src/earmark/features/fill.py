@@ -14,13 +14,17 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from earmark.config import FeatureSpec
-from earmark.features.clip import ClipFacts, frames_of_cuts, frames_of_segments
+from earmark.features.clip import ClipFacts
+from earmark.features.isolated import Workers
 from earmark.features.plan import Planned
 from earmark.features.segments import LONG_BYTES, WHOLE
 from earmark.features.shards import Parts, Wanted
 from earmark.features.sources import Sources
 from earmark.progress import Progress
 from earmark.store import Store, each
+
+READ_AHEAD = 2
+"""Files that are read and wait for a worker."""
 
 Extracted = tuple[str, "NDArray[Any]", ClipFacts]
 
@@ -50,11 +54,13 @@ def fill(
     if len(tables) == len(planned):
         return tables
     meter = _Meter(progress, sum(len(planned[name]) for name in tables), sum(map(len, planned.values())))
-    sources, threads = Sources(root), _cores() + root.transfers - 1
-    with ThreadPoolExecutor(threads, "extract") as pool:
+    sources, cores = Sources(root), _cores()
+    threads = cores + max(READ_AHEAD, root.transfers - 1)
+    with ThreadPoolExecutor(threads, "extract") as pool, Workers(cores) as workers:
+        filling = _Filling(sources, workers, parts.spec)
         for name in [name for name in planned if name not in tables]:
             together = _together(planned[name], sources, threads)
-            tables[name] = parts.write(name, list(_decoded(together, sources, parts.spec, pool, meter)))
+            tables[name] = parts.write(name, list(_decoded(together, filling, pool, meter)))
     return tables
 
 
@@ -78,17 +84,38 @@ class _Meter:
         self.progress.update(self.done, self.total, "clips", x_real_time=self.seconds / max(elapsed, 1e-9))
 
 
+@dataclass(frozen=True)
+class _Filling:
+    """Where clips come from, and who decodes them."""
+
+    sources: Sources
+    workers: Workers
+    spec: FeatureSpec
+
+    def file(self, clips: list[Wanted]) -> list[Extracted]:
+        """Clips of one file: of a long one no more than its segments is decoded, all else is decoded whole, once."""
+        first, segments = clips[0], [clip.segment for clip in clips]
+        if WHOLE not in segments and (size := self.sources.size(first)) >= LONG_BYTES:
+            with self.sources.opened(first) as file:
+                found = self.workers.frames(file, size, self.spec, segments)
+        else:
+            audio = self.sources.whole(first)
+            found = self.workers.frames(audio, len(audio), self.spec, segments)
+        return [(clip.clip_key, frames_TF, facts) for clip, (frames_TF, facts) in zip(clips, found, strict=True)]
+
+
 def _decoded(
-    together: Iterable[list[Wanted]], sources: Sources, spec: FeatureSpec, pool: ThreadPoolExecutor, meter: _Meter
+    together: Iterable[list[Wanted]], filling: _Filling, pool: ThreadPoolExecutor, meter: _Meter
 ) -> Iterator[Extracted]:
-    """Frames and facts of clips, in order, each list by a thread: decoders and transforms work without the GIL."""
+    """Frames and facts of clips, in order; a thread reads each list's file and has a worker decode it."""
     try:
-        for extracted in pool.map(lambda some: _file(sources, some, spec), together):
+        for extracted in pool.map(filling.file, together):
             for clip in extracted:
                 meter.count(clip[2])
                 yield clip
     except BaseException:  # also Ctrl-C: what has not begun is not waited for
         pool.shutdown(wait=False, cancel_futures=True)
+        filling.workers.close()
         raise
 
 
@@ -99,17 +126,6 @@ def _together(clips: Iterable[Wanted], sources: Sources, threads: int) -> Iterat
         apart = some[0].apart and sources.head(some[0], 36)[28:] != b"OpusHead"
         piece = -(-len(some) // threads) if apart else len(some)
         yield from (some[at : at + piece] for at in range(0, len(some), piece))
-
-
-def _file(sources: Sources, clips: list[Wanted], spec: FeatureSpec) -> list[Extracted]:
-    """Clips of one file: of a long one no more than its segments is decoded, all else is decoded whole, once."""
-    first = clips[0]
-    if all(clip.segment != WHOLE for clip in clips) and sources.size(first) >= LONG_BYTES:
-        with sources.opened(first) as file:
-            found = frames_of_cuts(file, spec, [clip.segment for clip in clips])
-    else:
-        found = frames_of_segments(sources.whole(first), spec, [clip.segment for clip in clips])
-    return [(clip.clip_key, frames_TF, facts) for clip, (frames_TF, facts) in zip(clips, found, strict=True)]
 
 
 def _cores() -> int:

@@ -14,6 +14,7 @@ import soundfile
 from earmark.config import DataConfig
 from earmark.errors import UserError
 from earmark.features import FeatureSpec, FrameStore, extract_features, frames_of
+from earmark.features.isolated import Workers
 from earmark.progress import Progress
 from earmark.store import Store, open_store
 from earmark.store.tables import read_table
@@ -181,14 +182,10 @@ def test_segments_share_one_decoding(tmp_path, tone, catalog_of, monkeypatch):
     store, data = open_store(tmp_path / "store"), tmp_path / "data"
     data.mkdir()
     soundfile.write(data / "long.wav", tone(6.0) * np.linspace(0.1, 1, 96000), 16000)
-    opened = []
-    from earmark.features import clip
-
-    real = clip.decode
-    monkeypatch.setattr(clip, "decode", lambda audio: opened.append(1) or real(audio))
-    catalog = catalog_of(store, data, {"long.wav": [(0.0, 2.0), (2.0, 4.0), (4.0, None)]})
-    patches, _ = extract(store, catalog)
-    assert opened == [1]
+    segments, asked, real = [(0.0, 2.0), (2.0, 4.0), (4.0, None)], [], Workers.frames
+    monkeypatch.setattr(Workers, "frames", lambda *arguments: asked.append(arguments[-1]) or real(*arguments))
+    patches, _ = extract(store, catalog_of(store, data, {"long.wav": segments}))
+    assert asked == [segments]
     seconds = [row["seconds"] for row in table(store, patches, "facts.parquet").values()]
     assert seconds == [2.0, 2.0, 2.0]
     assert len({row["first_row"] for row in table(store, patches, "index.parquet").values()}) == 3
