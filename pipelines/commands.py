@@ -15,7 +15,7 @@ import typer
 from earmark.config import ARCHITECTURES, OTHER_ARCHITECTURES, make_config
 from earmark.errors import EarmarkError
 from earmark.pipelines.evaluation import print_evaluation
-from earmark.pipelines.local import Place, open_place, run_pipeline
+from earmark.pipelines.local import Place, held, is_abandoned, open_place, run_pipeline
 from earmark.pipelines.requests import Request
 from earmark.pipelines.retraining import print_retraining
 from earmark.pipelines.runs import networks_of
@@ -72,8 +72,26 @@ def follow_run(
     """Run a pipeline with the run's id among its arguments, then show what came out.
 
     Its last step records how it ended, here and in MLflow; what it was not reached for is recorded here.
+
+    Raises:
+        UserError: another command runs it.
     """
+    with held(place, run.run):
+        _follow(place, store, run, arguments, terminal, json)
+
+
+def _follow(
+    place: Place,
+    store: Store,
+    run: Run,
+    arguments: Mapping[str, Any],
+    terminal: Terminal,
+    json: bool,
+) -> None:
     show = SHOW[run.pipeline]
+    before = read_run(store, run.run)
+    if before is not None and before.state == RUNNING and before.kubeflow is None:
+        terminal.console.print(f"started at {before.started} it was killed: this goes on from there")
     record(store, run)
     # SIGTERM ends a run as Ctrl-C does: its children are a session of their own and would go on.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -118,7 +136,12 @@ def write_report(run: str, output: Path | None, work: str) -> Path:
 
 def show_runs(work: str, json: bool) -> None:
     """``earmark runs``."""
-    found = list_runs(_store(open_place(work)))
+    place = open_place(work)
+    store = _store(place)
+    for run in list_runs(store):
+        if run.state == RUNNING and run.kubeflow is None and is_abandoned(place, run.run):
+            _settle(place, store, run.run, STOPPED, "its command was killed")
+    found = list_runs(store)
     if json:
         print_json([asdict(run) for run in found])
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -9,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -67,6 +69,10 @@ class Place:
         """Everything the run's children printed."""
         return self.work / "logs" / f"{run}.log"
 
+    def lock(self, run: str) -> Path:
+        """Locked while the run's command lives, however it ends; holds the id of its process."""
+        return self.work / "logs" / f"{run}.lock"
+
 
 def open_place(work: str | Path, processes: int | None = None) -> Place:
     """A work folder that can be written; ``processes`` train a network together, where the command says so.
@@ -85,6 +91,34 @@ def open_place(work: str | Path, processes: int | None = None) -> Place:
             f"cannot write the work folder {folder}: {error.strerror}; choose another with --work"
         ) from None
     return Place(folder, processes)
+
+
+@contextmanager
+def held(place: Place, run: str) -> Iterator[None]:
+    """Keep every other command from this run: two at once would take each other's artifacts away.
+
+    Raises:
+        UserError: another command runs it.
+    """
+    with place.lock(run).open("a+") as file:
+        if not _lock(file):
+            file.seek(0)
+            raise UserError(
+                f"run {run} is running already in {place.work} (process {file.read().strip()}): wait for its end, or "
+                "stop that process; `earmark runs` shows how it ended"
+            )
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def is_abandoned(place: Place, run: str) -> bool:
+    """Whether a command of this work folder began the run and is gone."""
+    if not place.lock(run).exists():
+        return False
+    with place.lock(run).open() as file:
+        return _lock(file)
 
 
 def run_pipeline(place: Place, pipeline: str, run: str, arguments: Mapping[str, Any], watcher: Watcher) -> None:
@@ -111,8 +145,9 @@ def run_pipeline(place: Place, pipeline: str, run: str, arguments: Mapping[str, 
         assert process.stdout is not None
         reader = threading.Thread(target=_relay, args=(process.stdout, log, watcher, errors), daemon=True)
         try:
-            process.stdin.write(json.dumps(request))
-            process.stdin.close()
+            # Left open: the runner ends, with all that it started, when this process does.
+            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
             reader.start()
             code = process.wait()
             reader.join()
@@ -131,6 +166,14 @@ def run_pipeline(place: Place, pipeline: str, run: str, arguments: Mapping[str, 
 def cause_of(errors: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The error that ended a run: the last one told, and finish_run's only if there is no other."""
     return next((error for error in reversed(errors) if error["step"] != "finish_run"), errors[-1])
+
+
+def _lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _relay(stream: IO[str], log: IO[str], watcher: Watcher, errors: list[Mapping[str, Any]]) -> None:

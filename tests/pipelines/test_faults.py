@@ -56,6 +56,19 @@ def test_a_terminated_run_leaves_no_process_behind(three_labels, tmp_path):
     assert processes(work) == []
 
 
+def test_a_run_whose_command_is_killed_ends_all_of_it_and_is_not_run_twice_at_once(three_labels, tmp_path):
+    work = tmp_path / "work"
+    run = start(three_labels, work)
+    wait_for(lambda: processes(work, "kfp.dsl.executor_main"))
+    _, told = start(three_labels, work).communicate(timeout=60)
+    assert f"is running already in {work} (process {run.pid})" in told.splitlines()[-1]
+    assert json.loads(earmark("runs", "--work", work, "--json").stdout)[0]["state"] == "running"
+    run.kill()
+    run.communicate(timeout=30)
+    wait_for(lambda: not processes(work))
+    assert json.loads(earmark("runs", "--work", work, "--json").stdout)[0]["state"] == "stopped"
+
+
 def test_ctrl_c_ends_everything_and_the_same_command_goes_on(compared, three_labels, tmp_path):
     reference, document, _ = compared
     work = tmp_path / "work"

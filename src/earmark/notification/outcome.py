@@ -12,6 +12,7 @@ from typing import Any
 
 from earmark.store import Manifest, Store
 from earmark.store.causes import Cause, causes_of
+from earmark.store.manifest import read_named
 from earmark.store.runs import FAILED, SUCCEEDED, read_run, written_from
 from earmark.store.usage import Usage, spent
 
@@ -119,7 +120,7 @@ def _left(store: Store, run: str, since: float) -> dict[str, _Left]:
     for info in store.list(folder):
         name = info.key.removeprefix(folder).removesuffix(".json")
         if "/" not in name and name not in ("run", "end", "begun") and info.modified >= since:
-            found[name] = _Left(Manifest.from_json(store.get(info.key)), info.modified)
+            found[name] = _Left(read_named(store, info.key, Manifest.from_json), info.modified)
     return found
 
 

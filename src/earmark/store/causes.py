@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 from earmark.store.base import MissingObject, Store
+from earmark.store.manifest import read_named, read_object
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def causes_of(store: Store, run: str) -> list[Cause]:
     found = []
     for info in list(store.list(_key(run, "").removesuffix(".json"))):
         try:
-            found.append(Cause(**json.loads(store.get(info.key)), written=info.modified))
+            found.append(Cause(**read_named(store, info.key, read_object), written=info.modified))
         except MissingObject:  # taken back meanwhile
             continue
     return sorted(found, key=lambda cause: cause.written)

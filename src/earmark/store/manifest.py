@@ -7,12 +7,13 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from earmark.errors import UserError
 from earmark.store.base import CorruptObject, MissingObject, Store, each
 
 SCHEMA_VERSION = 1
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Manifest:
             "files": files,
             "facts": self.facts,
         }
-        return json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False)
+        return json.dumps({**document, "seal": _seal(document)}, sort_keys=True, indent=1, ensure_ascii=False)
 
     @staticmethod
     def from_json(text: str | bytes, *, reused: bool = False) -> Manifest:
@@ -93,8 +94,12 @@ class Manifest:
 
         Raises:
             UserError: written by a version with another schema.
+            CorruptObject: not what was written; whoever knows where it lies names it.
         """
-        document = json.loads(text)
+        document = read_object(text)
+        seal = document.pop("seal", None)
+        if seal not in (None, _seal(document)):
+            raise CorruptObject(f"a {document.get('step')} manifest is damaged (its seal differs): run the step again")
         if document.get("schema_version") != SCHEMA_VERSION:
             raise UserError(
                 f"a {document.get('step', 'result')} manifest of schema {document.get('schema_version')} "
@@ -165,13 +170,44 @@ class Attempt:
         return Manifest(self.step, self.key, content, dict(self.files), _plain(self.facts))
 
 
+def read_object(text: str | bytes) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        CorruptObject: it is none; whoever knows where it lies names it.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise CorruptObject(f"a JSON document is damaged ({error}): run the same command again") from error
+    if not isinstance(document, dict):
+        raise CorruptObject("a JSON document is damaged (it is no object): run the same command again")
+    return document
+
+
+def read_named(store: Store, key: str, read: Callable[[bytes], T]) -> T:
+    """What ``read`` makes of an object's bytes.
+
+    Raises:
+        CorruptObject: they are not what was written; with the object's name.
+    """
+    data = store.get(key)
+    try:
+        return read(data)
+    except CorruptObject as error:
+        raise CorruptObject(f"{key} in {store.uri} is damaged: delete it and run the same command again") from error
+
+
 def find(store: Store, step: str, key: str) -> Manifest | None:
-    """The committed result under a key, if its marker and all that it names are there."""
+    """The committed result under a key, if its marker is whole and all that it names is there."""
     marker = _marker(step, key)
     if store.head(marker) is None:
         return None
-    manifest = Manifest.from_json(store.get(marker), reused=True)
-    if manifest.missing(store):
+    try:
+        manifest = Manifest.from_json(store.get(marker), reused=True)
+    except CorruptObject:
+        manifest = None
+    if manifest is None or (manifest.step, manifest.key) != (step, key) or manifest.missing(store):
         store.delete(marker)
         return None
     return manifest
@@ -190,7 +226,7 @@ def once(store: Store, step: str, key: str, work: Callable[[Attempt], None]) -> 
     made = attempt.manifest().check(store)
     if store.put_new(_marker(step, key), made.to_json().encode()):
         return made
-    return Manifest.from_json(store.get(_marker(step, key)))
+    return read_named(store, _marker(step, key), Manifest.from_json)
 
 
 def forget(store: Store, step: str, key: str) -> None:
@@ -199,12 +235,20 @@ def forget(store: Store, step: str, key: str) -> None:
 
 
 def load(path: str | Path) -> Manifest:
-    """The manifest in an artifact's file."""
+    """The manifest in an artifact's file.
+
+    Raises:
+        CorruptObject: the file holds another thing.
+    """
     return Manifest.from_json(Path(path).read_bytes())
 
 
 def _marker(step: str, key: str) -> str:
     return f"results/{step}/{key}/done.json"
+
+
+def _seal(document: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from earmark.errors import UserError, unknown_name
 from earmark.store.base import MissingObject, Store, each
-from earmark.store.manifest import Manifest
+from earmark.store.manifest import Manifest, read_named, read_object
 
 RUNNING, SUCCEEDED, FAILED, STOPPED = "running", "succeeded", "failed", "stopped"
 RECORDS = ("run", "end", "begun")
@@ -72,7 +72,7 @@ def begin(store: Store, run: str) -> None:
     found, key = read_run(store, run), _begun(run)
     started = found.started if found else ""
     # Kubeflow may run a first step again beside steps that are done.
-    if store.head(key) is None or json.loads(store.get(key))["started"] != started:
+    if store.head(key) is None or read_named(store, key, read_object)["started"] != started:
         store.put(key, json.dumps({"started": started}).encode())
 
 
@@ -81,7 +81,7 @@ def written_from(store: Store, run: str) -> float:
     found, began = read_run(store, run), store.head(_begun(run))
     if found is None:
         return 0.0
-    if began is not None and json.loads(store.get(began.key))["started"] == found.started:
+    if began is not None and read_named(store, began.key, read_object)["started"] == found.started:
         return began.modified
     started = datetime.strptime(found.started, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     return started.timestamp() - CLOCKS_APART_SECONDS
@@ -119,7 +119,7 @@ def find_run(store: Store, name: str) -> Run:
 def result_of(store: Store, run: str, step: str) -> Manifest | None:
     """What a step of a run handed on, if it got that far."""
     key = f"runs/{run}/{step}.json"
-    return Manifest.from_json(store.get(key)) if store.head(key) else None
+    return read_named(store, key, Manifest.from_json) if store.head(key) else None
 
 
 def results_of(store: Store, run: str) -> dict[str, Manifest]:
@@ -127,14 +127,15 @@ def results_of(store: Store, run: str) -> dict[str, Manifest]:
     folder = f"runs/{run}/"
     names = (info.key.removeprefix(folder) for info in store.list(folder))
     own = sorted(name.removesuffix(".json") for name in names if name.endswith(".json") and "/" not in name)
-    return {name: Manifest.from_json(store.get(f"{folder}{name}.json")) for name in own if name not in RECORDS}
+    kept = [name for name in own if name not in RECORDS]
+    return {name: read_named(store, f"{folder}{name}.json", Manifest.from_json) for name in kept}
 
 
 def _read(store: Store, name: str) -> Run:
-    values = json.loads(store.get(_asked(name)))
+    values = read_named(store, _asked(name), read_object)
     run = Run(**{**values, "variants": tuple(values["variants"])})
     try:
-        ended = json.loads(store.get(_ended(name)))
+        ended = read_named(store, _ended(name), read_object)
     except MissingObject:
         return run
     if ended["started"] != run.started:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from earmark.errors import UserError
 from earmark.store.base import Store, each
+from earmark.store.manifest import read_named, read_object
 
 PRICE = "EARMARK_PRICE_PER_HOUR"
 
@@ -60,7 +61,7 @@ def spent(store: Store, run: str, step: str = "") -> Usage:
 
 
 def _sum(store: Store, keys: Sequence[str]) -> Usage:
-    found = [json.loads(data) for data in each(store, store.get, keys)]
+    found = each(store, lambda key: read_named(store, key, read_object), keys)
     known = [taken for taken in found if taken["seconds"] is not None]
     priced = [taken for taken in known if taken["price_per_hour"] is not None]
     return Usage(

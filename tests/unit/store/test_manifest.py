@@ -98,9 +98,24 @@ def test_a_result_that_names_what_was_never_written_is_not_committed(store):
 
 
 def test_another_schema_is_refused_by_name(store):
-    document = json.loads(once(store, "step", "key", work).to_json()) | {"schema_version": 99}
+    document = json.loads(once(store, "step", "key", work).to_json()) | {"schema_version": 99, "seal": None}
     with pytest.raises(UserError, match=r"step manifest of schema 99 where this version reads 1"):
         Manifest.from_json(json.dumps(document))
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "no text", "a list", "a fact", "another's"])
+def test_a_damaged_marker_is_not_trusted_and_the_result_is_made_again(store, damage):
+    made = once(store, "step", "key", work)
+    [marker] = [info.key for info in store.list("results/") if info.key.endswith("done.json")]
+    whole = store.get(marker)
+    other = once(store, "step", "other", work).to_json().encode()
+    damaged = {"cut": whole[:-9], "empty": b"", "no text": bytes(255 - byte for byte in whole), "a list": b"[1, 2]"}
+    damaged |= {"a fact": whole.replace(b'"count": 2', b'"count": 6'), "another's": other}
+    store.put(marker, damaged[damage])
+    again = once(store, "step", "key", work)
+    assert again == made
+    assert not again.reused
+    assert store.get(marker) == whole
 
 
 def test_the_digest_is_of_the_content_not_of_the_key(store):
