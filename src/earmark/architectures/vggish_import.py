@@ -83,7 +83,11 @@ def _read_npz(file: Path) -> Arrays:
             raise _pickled(file)
     try:
         with np.load(file, allow_pickle=False) as opened:
-            return {name.removesuffix(":0"): opened[name] for name in opened.files}
+            found = {name.removesuffix(":0"): opened[name] for name in opened.files}
+        # NumPy gives a member that is no array as its bytes.
+        if not all(isinstance(array, np.ndarray) for array in found.values()):
+            raise ValueError("it has members of another kind")
+        return found
     except (ValueError, OSError, zipfile.BadZipFile) as error:
         raise UserError(f"{file} is no .npz of arrays: {error}") from None
 

@@ -102,7 +102,11 @@ class Pca:
 
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in (VECTORS, MEANS)}
+        found = {name: file[name] for name in (VECTORS, MEANS)}
+    # NumPy gives a member that is no array as its bytes.
+    if not all(isinstance(array, np.ndarray) for array in found.values()):
+        raise ValueError("its members are no arrays")
+    return found
 
 
 def _read_safetensors(path: Path) -> dict[str, NDArray[Any]]:

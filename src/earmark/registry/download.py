@@ -88,7 +88,7 @@ def download(name: str, version: str, to: Path | None) -> Package:
     with mlflow_needed():
         client = connect()
         found = _version(client, name, version)
-        sealed = found.tags["earmark.package"]
+        sealed = _sealed(found)
         folder = to or package_cache() / sealed[:16]
         if to is None and folder.is_dir():
             return read_package(folder, sealed, name=name, version=int(found.version))
@@ -112,7 +112,7 @@ def fetch_clips(name: str, version: int) -> pa.Table | None:
     with mlflow_needed():
         client = connect()
         found = _version(client, name, str(version))
-        sealed = found.tags["earmark.package"]
+        sealed = _sealed(found)
         folder = package_cache() / f"{sealed[:16]}-clips"
         if not folder.is_dir():
             folder.parent.mkdir(parents=True, exist_ok=True)
@@ -140,6 +140,16 @@ def _version(client: MlflowClient, name: str, version: str) -> MlflowVersion:
         if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise
         raise UserError(f"model {name!r} has no version or alias {version!r}: see `earmark models`") from None
+
+
+def _sealed(version: MlflowVersion) -> str:
+    """The sha256 of the version's ``model.json``."""
+    sealed = version.tags.get("earmark.package", "")
+    if not re.fullmatch(r"[0-9a-f]{64}", sealed):
+        raise UserError(
+            f"model {version.name}/{version.version} was not registered by Earmark: only its own packages are read"
+        )
+    return sealed
 
 
 def _bring(client: MlflowClient, version: MlflowVersion, files: Iterable[str], folder: Path) -> None:

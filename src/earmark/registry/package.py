@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from earmark.errors import UserError
 from earmark.store import CorruptObject
 from earmark.store.tables import read_table
+from earmark.store.tensors import check_safetensors
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -108,12 +109,13 @@ def read_package(folder: Path, document_sha256: str | None = None, *, name: str 
         version: its version.
 
     Raises:
-        UserError: a file is missing, or the package was written by a version with another schema.
+        UserError: a file is missing or of another form, or the package was written by a version with another schema.
         CorruptObject: a file is not the one that was registered.
     """
     document = read_document(folder, document_sha256)
     for file in (WEIGHTS, *sealed_files(document)):
         check_file(folder, file, document)
+    check_safetensors(folder / WEIGHTS)
     return Package(folder, document, name, version)
 
 
@@ -121,13 +123,16 @@ def read_document(folder: Path, document_sha256: str | None = None) -> dict[str,
     """A package's ``model.json``, checked where the registry says what it must be.
 
     Raises:
-        UserError: it is missing, or was written by a version with another schema.
+        UserError: it is missing or no JSON, or was written by a version with another schema.
         CorruptObject: it is not the one that was registered.
     """
     path = _there(folder, DOCUMENT)
     if document_sha256 is not None and _sha256(path) != document_sha256:
         raise _altered(path)
-    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise UserError(f"{path} does not describe a model: it is no JSON") from None
     if document.get("package_version") != SCHEMA_VERSION:
         found = document.get("package_version")
         raise UserError(f"{folder} is a model package of schema {found} where this version reads {SCHEMA_VERSION}")
@@ -142,7 +147,7 @@ def check_file(folder: Path, name: str, document: Mapping[str, Any]) -> Path:
         CorruptObject: it is not the one that was registered.
     """
     path = _there(folder, name)
-    if _sha256(path) != document[SEALED[name]]:
+    if _sha256(path) != document.get(SEALED[name]):
         raise _altered(path)
     return path
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from earmark.config import ArchitectureConfig, Config, digest
 from earmark.errors import UserError
 from earmark.store import Store
+from earmark.store.tensors import check_safetensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,8 +39,8 @@ def keep_initial(store: Store, config: Config, package: Path | None = None) -> C
         package: the folder that ``train.init_from`` stands for, where it is not one itself (a registered model).
 
     Raises:
-        UserError: it is no model's folder, or of another architecture or other features than the config's; or stages
-            are to be frozen and there is nothing to start from.
+        UserError: it is no model's folder, its weights are no safetensors, or it is of another architecture or other
+            features than the config's; or stages are to be frozen and there is nothing to start from.
     """
     named, frozen = config.train.init_from, config.train.freeze_stages
     if named is None:
@@ -107,6 +108,7 @@ def _read_document(named: str, folder: Path) -> dict[str, Any]:
         _ = document["labels"], document["features"]
     except (ValueError, KeyError, TypeError):
         raise UserError(f"train.init_from: {DOCUMENT} in {folder.absolute()} does not describe a model") from None
+    check_safetensors(folder / WEIGHTS)
     sealed = document.get("weights_sha256")
     with (folder / WEIGHTS).open("rb") as file:
         if sealed is not None and hashlib.file_digest(file, "sha256").hexdigest() != sealed:

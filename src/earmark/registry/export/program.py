@@ -34,6 +34,7 @@ from earmark.features import (
 from earmark.features.quantise import STEP
 from earmark.features.spec import FFT, LOG_OFFSET
 from earmark.metrics.reliability import LOWEST
+from earmark.registry.export.archive import check_archive
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -157,7 +158,12 @@ def save_program(program: ExportedProgram, path: Path) -> None:
 
 
 def load_program(path: Path) -> Callable[[NDArray[np.float32]], dict[str, NDArray[np.floating[Any]]]]:
-    """The program from its file, from and to NumPy: for comparing, and for nothing else in Earmark."""
+    """The program from its file, from and to NumPy: for comparing, and for nothing else in Earmark.
+
+    Raises:
+        UserError: the file could run code while it is read.
+    """
+    check_archive(path)
     module = torch.export.load(path).module()
 
     @torch.inference_mode()
