@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from earmark.embeddings import Embedded
     from earmark.evaluation import Model
     from earmark.features import SoundBlocks
+    from earmark.features.isolated import Workers
     from earmark.tagging import Choice, SoundFile, Writer
 
 TIMELINE_HOP = 0.96
@@ -65,12 +66,12 @@ def tag(
     fetched = fetch_model(model)
     fold_norms(fetched.model.network)
     failed: list[str] = []
-    with _output(output) as stream, _ended_in_peace():
+    with _output(output) as stream, _ended_in_peace(), _decoding(files) as workers:
         writer = open_writer(form, stream, choice, fetched.title)
         meter = Meter("tag", files)
         for file in meter.each():
             try:
-                with _sound_of(file, raw) as sound:
+                with _sound_of(file, raw, workers) as sound:
                     _write(writer, file, fetched.model, sound, choice, timeline_hop, raw is not None, meter)
             except DecodeError as error:
                 _skip(file, error, failed)
@@ -126,8 +127,8 @@ def embed(
     if kind != "raw" and not fit_pca and whitening is None:
         raise UserError(f"model {package.title} has no PCA of its training clips: fit one on these sounds by --fit-pca")
     failed: list[str] = []
-    with _ended_in_peace():
-        embedded = _embedded(files, network, failed)
+    with _ended_in_peace(), _decoding(files) as workers:
+        embedded = _embedded(files, network, failed, workers)
         if fit_pca:
             kept = list(embedded)
             whitening = Pca.fit(np.concatenate([found.patches_PE for _, found in kept])) if kept else None
@@ -139,13 +140,15 @@ def embed(
     _tell(failed, files, "embedded")
 
 
-def _embedded(files: Sequence[SoundFile], network: Model, failed: list[str]) -> Iterator[tuple[str, Embedded]]:
+def _embedded(
+    files: Sequence[SoundFile], network: Model, failed: list[str], workers: Workers | None
+) -> Iterator[tuple[str, Embedded]]:
     from earmark.embeddings import embed_sound
 
     meter = Meter("embed", files)
     for file in meter.each():
         try:
-            with _sound_of(file, None) as sound:
+            with _sound_of(file, None, workers) as sound:
                 found = embed_sound(network, sound)
         except DecodeError as error:
             _skip(file, error, failed)
@@ -168,7 +171,7 @@ def similar(file: str, embeddings: Path, top: int, model: str | None, json: bool
     if package.document["weights_sha256"] != opened.about.weights_sha256:
         raise UserError(f"{embeddings} was made by model {opened.about.model}, not by {package.title}: name that one")
     network = model_of(package.weights.read_bytes(), package.document)
-    with _sound_of(SoundFile(file, Path(file).expanduser()), None) as sound:
+    with _sound_of(SoundFile(file, Path(file).expanduser()), None, None) as sound:
         try:
             query_E = embed_sound(network, sound).clip_E
         except DecodeError as error:
@@ -183,11 +186,24 @@ def similar(file: str, embeddings: Path, top: int, model: str | None, json: bool
 
 
 @contextmanager
-def _sound_of(file: SoundFile, raw: str | None) -> Iterator[SoundBlocks]:
+def _decoding(files: Sequence[SoundFile]) -> Iterator[Workers | None]:
+    """Of several files none may take the others with it: they are decoded by another process."""
+    if len(files) < 2:
+        yield None
+        return
+    from earmark.features.isolated import Workers
+
+    with Workers(1, frames=False) as workers:
+        yield workers
+
+
+@contextmanager
+def _sound_of(file: SoundFile, raw: str | None, workers: Workers | None) -> Iterator[SoundBlocks]:
     """A file's sound, or that of standard input: a file's bytes, or bare samples."""
     from earmark.features import open_blocks, raw_blocks
     from earmark.tagging import STDIN, spooled
 
+    open_blocks = open_blocks if workers is None else workers.open_blocks
     if file.name != STDIN:
         yield open_blocks(file.path)
     elif raw is not None:

@@ -16,6 +16,7 @@ from earmark.catalog.root import DataRoot, open_root
 from earmark.catalog.splits import check_folds, check_groups, given_splits, natural
 from earmark.config import DataConfig, result_key
 from earmark.errors import UserError
+from earmark.features.isolated import prepare
 from earmark.progress import Progress
 from earmark.store import Attempt, Manifest, Store, once
 from earmark.store.tables import write_table
@@ -58,6 +59,7 @@ def build_catalog(store: Store, data: str, config: DataConfig, progress: Progres
 
 
 def _build(attempt: Attempt, root: DataRoot, config: DataConfig, progress: Progress) -> None:
+    prepare(frames=False)
     claims = read_claims(root, config)
     labels, indices, unknown = index_labels(claims.labels, claims.declared)
     folds = natural({fold for fold in claims.folds if fold is not None})

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, fields
-from typing import Any
 
 from earmark.catalog.root import DataRoot
 from earmark.config import digest
 from earmark.errors import UserError
+from earmark.features.isolated import Workers, cores
 from earmark.features.segments import LONG_BYTES
 from earmark.features.sources import Ranges, digest_of
 from earmark.progress import Progress
@@ -58,16 +57,19 @@ def read_headers(root: DataRoot, uris: Sequence[str], store: Store, progress: Pr
     headers = dict(_known(store, folder, wanted))
     new = [info for uri, info in wanted.items() if uri not in headers]
     meter = _Meter(progress, len(headers), len(wanted))
-    with _pool(root.store) as pool:
+    if not new:
+        return headers
+    with _pool(root.store) as pool, Workers(cores(), frames=False) as workers:
         for at in range(0, len(new), FILES_A_PART):
             part = new[at : at + FILES_A_PART]
             found: list[Header] = []
             try:
-                for header in pool.map(lambda info: _read(root.store, info, meter.read), part):
+                for header in pool.map(lambda info: _read(root.store, info, workers, meter.read), part):
                     found.append(header)
                     meter.file()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
+                workers.close()
                 raise
             headers |= {info.key: header for info, header in zip(part, found, strict=True)}
             _keep(store, folder, part, found)
@@ -100,28 +102,19 @@ def _pool(data: Store) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="headers")
 
 
-def _read(data: Store, info: ObjectInfo, told: Callable[[int], None]) -> Header:
+def _read(data: Store, info: ObjectInfo, workers: Workers, told: Callable[[int], None]) -> Header:
     try:
         if info.size >= LONG_BYTES:
             ranges = Ranges(data, info)
-            header = _header(digest_of(data, info, told), ranges.buffered())
+            sha256, claimed = digest_of(data, info, told), workers.header(ranges.buffered(), info.size)
             ranges.check()
-            return header
-        content = data.get(info.key)
+        else:
+            content = data.get(info.key)
+            told(len(content))
+            sha256, claimed = hashlib.sha256(content).hexdigest(), workers.header(content, len(content))
     except (MissingObject, PermissionError):  # gone since it was listed, or not ours to read: a finding, not the end
         return Header("")
-    told(len(content))
-    return _header(hashlib.sha256(content).hexdigest(), io.BytesIO(content))
-
-
-def _header(sha256: str, file: Any) -> Header:
-    import soundfile
-
-    try:
-        info = soundfile.info(file)
-    except (soundfile.SoundFileError, ValueError, TypeError):
-        return Header(sha256)
-    return Header(sha256, info.samplerate, info.channels, info.frames / info.samplerate)
+    return Header(sha256, *(claimed or ()))
 
 
 def _known(store: Store, folder: str, wanted: dict[str, ObjectInfo]) -> Iterator[tuple[str, Header]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from earmark.config import FeatureSpec
 from earmark.features.clip import ClipFacts
-from earmark.features.isolated import Workers
+from earmark.features.isolated import Workers, cores
 from earmark.features.plan import Planned
 from earmark.features.segments import LONG_BYTES, WHOLE
 from earmark.features.shards import Parts, Wanted
@@ -54,9 +53,9 @@ def fill(
     if len(tables) == len(planned):
         return tables
     meter = _Meter(progress, sum(len(planned[name]) for name in tables), sum(map(len, planned.values())))
-    sources, cores = Sources(root), _cores()
-    threads = cores + max(READ_AHEAD, root.transfers - 1)
-    with ThreadPoolExecutor(threads, "extract") as pool, Workers(cores) as workers:
+    sources, count = Sources(root), cores()
+    threads = count + max(READ_AHEAD, root.transfers - 1)
+    with ThreadPoolExecutor(threads, "extract") as pool, Workers(count) as workers:
         filling = _Filling(sources, workers, parts.spec)
         for name in [name for name in planned if name not in tables]:
             together = _together(planned[name], sources, threads)
@@ -126,7 +125,3 @@ def _together(clips: Iterable[Wanted], sources: Sources, threads: int) -> Iterat
         apart = some[0].apart and sources.head(some[0], 36)[28:] != b"OpusHead"
         piece = -(-len(some) // threads) if apart else len(some)
         yield from (some[at : at + piece] for at in range(0, len(some), piece))
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -34,7 +34,7 @@ from earmark.features.messages import Buffer, receive, send
 from earmark.features.segments import Segment
 from earmark.features.spec import MEL_BANDS
 from earmark.features.stream import SoundBlocks
-from earmark.features.worker import NUMBER
+from earmark.features.worker import FORK, NUMBER, WARM
 
 MIB = 1 << 20
 SECONDS, SECONDS_A_MIB = 60.0, 10.0
@@ -114,7 +114,15 @@ class _Nursery:
                 env={**kept, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
                 pass_fds=[theirs.fileno()],
             )
+        self._warm = False
         atexit.register(self._end)
+
+    def warm(self) -> None:
+        """Have it import all that frames need, for the workers that it forks from then on."""
+        with self._speak, suppress(OSError):
+            if not self._warm:
+                self._control.sendall(NUMBER.pack(WARM))
+                self._warm = True
 
     def fork(self) -> _Worker:
         """A new worker.
@@ -125,7 +133,7 @@ class _Nursery:
         ours, theirs = socket.socketpair()
         try:
             with theirs, self._speak:
-                socket.send_fds(self._control, [NUMBER.pack(0)], [theirs.fileno()])
+                socket.send_fds(self._control, [NUMBER.pack(FORK)], [theirs.fileno()])
                 return _Worker(ours, self._told())
         except (OSError, struct.error) as error:
             ours.close()
@@ -149,17 +157,35 @@ class _Nursery:
 
     def _end(self) -> None:
         if self._parent == os.getpid():
-            self._control.close()
+            self._process.kill()
             self._process.wait()
+            self._control.close()
+
+
+def prepare(frames: bool = True) -> None:
+    """Begin to start what :class:`Workers` need, in the background."""
+    nursery = _Nursery.own()
+    if frames:
+        nursery.warm()
+
+
+def cores() -> int:
+    """Processors that this process may use: as many workers keep them busy."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Workers:
     """So many workers, each of which does one job at a time; threads share them, and wait for one that is free.
 
     They start when they are first needed, and are gone when the block ends, also by an exception.
+
+    Args:
+        count: how many.
+        frames: whether they are to make frames, which takes more imports than a look at headers and samples.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, frames: bool = True) -> None:
+        prepare(frames)
         self._nursery = _Nursery.own()
         self._free: queue.SimpleQueue[_Worker | None] = queue.SimpleQueue()
         for _ in range(count):

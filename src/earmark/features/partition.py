@@ -5,6 +5,7 @@ from __future__ import annotations
 from earmark.config import DataConfig, FeatureSpec, digest
 from earmark.environment import whole_number
 from earmark.features.fill import fill, filled
+from earmark.features.isolated import prepare
 from earmark.features.plan import STEP, fixed_plan, patches_key, wanted
 from earmark.features.shards import Parts, shard_of
 from earmark.progress import Progress
@@ -50,6 +51,7 @@ def extract_part(
     if find(store, STEP, key) is not None:
         facts = {"partition": partition, "of": of, "clips": 0}
         return Manifest("extract_part", key, digest([]), {}, facts, reused=True)
+    prepare()
     parts = Parts(store, spec)
     own = fixed_plan(parts, key, wanted(store, catalog), of).share(partition, of)
     there = filled(parts, own)

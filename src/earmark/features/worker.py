@@ -1,8 +1,8 @@
 """The processes that decode untrusted sound: a nursery that has imported all of it once, and forks workers.
 
-The nursery has one thread and waits for its parent's word: a socket to fork a worker for, or the number of one that is
-to be buried. It ends its workers and itself where its parent is gone. A worker does a job at a time, within the limits
-that come with it: the system ends it where it needs more time, and gives it no more memory.
+The nursery has one thread and waits for its parent's word: to import what frames need, to fork a worker for a socket,
+to tell how a worker ended. It ends its workers and itself where its parent is gone. A worker does a job at a time,
+within the limits that come with it: the system ends it where it needs more time, and gives it no more memory.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from earmark.features.decode import Sound
 from earmark.features.messages import Buffer, receive, send
 
 NUMBER = struct.Struct("<i")
+FORK, WARM = 0, -1
+"""What the nursery is told to do; any other number is that of a worker to be buried."""
 READ_BYTES = 1 << 16
 """Asked for at a time of a file that the parent reads; it reads ahead itself."""
 PR_SET_PDEATHSIG = 1
@@ -42,15 +44,17 @@ Message = tuple[Any, Buffer]
 def main(control_fd: int) -> None:
     """The nursery's life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it closes the socket
-    _warm()
     control = socket.socket(fileno=control_fd)
     workers: set[int] = set()
     while True:
         word, sockets, _, _ = socket.recv_fds(control, NUMBER.size, 1)
         if not word:
             break
-        if not sockets:
-            [worker] = NUMBER.unpack(word)
+        [worker] = NUMBER.unpack(word)
+        if worker == WARM:
+            _warm()
+            continue
+        if worker != FORK:
             workers.discard(worker)
             control.sendall(NUMBER.pack(os.waitpid(worker, 0)[1]))
             continue

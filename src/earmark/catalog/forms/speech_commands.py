@@ -6,7 +6,6 @@ A clip on neither list is for training. A speaker's clips are a group. The minut
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from earmark.catalog.splits import hash_unit
 from earmark.catalog.text import read_text
 from earmark.config import DataConfig
 from earmark.errors import UserError
+from earmark.features.isolated import Workers
 
 LISTS = {"validation_list.txt": "validation", "testing_list.txt": "test"}
 NOISE, SILENCE = "_background_noise_", "_silence_"
@@ -133,8 +133,9 @@ def _pieces(root: DataRoot, base: str) -> tuple[list[tuple[str, float, str]], Co
     splits = ["test", "validation"] if len(files) > 2 else []
     pieces: list[tuple[str, float, str]] = []
     unread: Counter[str] = Counter()
-    for at, uri in enumerate(files):
-        seconds = _seconds(root, uri)
+    with Workers(1, frames=False) as workers:
+        lengths = [_seconds(root, uri, workers) for uri in files]
+    for at, (uri, seconds) in enumerate(zip(files, lengths, strict=True)):
         if seconds is None:
             unread["background noise that cannot be read"] += 1
             continue
@@ -143,14 +144,13 @@ def _pieces(root: DataRoot, base: str) -> tuple[list[tuple[str, float, str]], Co
     return sorted(pieces), unread
 
 
-def _seconds(root: DataRoot, uri: str) -> float | None:
-    import soundfile
-
+def _seconds(root: DataRoot, uri: str, workers: Workers) -> float | None:
     try:
-        info = soundfile.info(io.BytesIO(root.store.get(uri)))
-    except (OSError, soundfile.SoundFileError, ValueError, TypeError):
+        content = root.store.get(uri)
+    except OSError:
         return None
-    return float(info.frames / info.samplerate)
+    claimed = workers.header(content, len(content))
+    return None if claimed is None else claimed[2]
 
 
 SPEECH_COMMANDS = Form(
