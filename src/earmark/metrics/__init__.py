@@ -4,7 +4,7 @@ how far a score can be taken as a probability."""
 from earmark.metrics.best import confusion, one_best_accuracy, recall
 from earmark.metrics.calibration import Calibrated, Calibration, calibrate
 from earmark.metrics.intervals import Interval, Intervals, bootstrap, interval, resample
-from earmark.metrics.ranking import Scores, d_prime, score
+from earmark.metrics.ranking import Scores, d_prime, score, score_blocks
 from earmark.metrics.reliability import Bin, Reliability, reliability
 from earmark.metrics.thresholds import Threshold, at_thresholds, choose_thresholds
 
@@ -29,4 +29,5 @@ __all__ = [
     "reliability",
     "resample",
     "score",
+    "score_blocks",
 ]

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from earmark.errors import UserError
-from earmark.metrics import d_prime, ranking, score
+from earmark.metrics import d_prime, ranking, score, score_blocks
 
 
 @st.composite
@@ -117,6 +117,20 @@ def test_blocks_of_classes_change_nothing(monkeypatch):
     parts = score(targets, scores)
     np.testing.assert_array_equal(whole.ap_C, parts.ap_C)
     np.testing.assert_array_equal(whole.auc_C, parts.auc_C)
+
+
+def test_scores_that_come_in_blocks_are_scored_as_one():
+    draw = np.random.default_rng(4)
+    targets, scores = draw.random((60, 9)) < 0.3, draw.integers(0, 20, (60, 9)).astype(np.float32)
+    whole = score(targets, scores)
+    found = score_blocks((targets[:, part], scores[:, part]) for part in (slice(0, 2), slice(2, 9)))
+    np.testing.assert_array_equal(found.ap_C, whole.ap_C)
+    np.testing.assert_array_equal(found.auc_C, whole.auc_C)
+    assert (found.map, found.skipped, found.clips) == (whole.map, whole.skipped, 60)
+    with pytest.raises(UserError, match="a block of scores is of 59 clips and the first of 60"):
+        score_blocks([(targets, scores), (targets[1:], scores[1:])])
+    with pytest.raises(UserError, match="a score of class 10 is NaN"):
+        score_blocks([(targets, scores), (targets, np.where(np.arange(9) == 1, np.nan, scores))])
 
 
 @pytest.mark.parametrize("classes", [1, 3])
