@@ -32,7 +32,8 @@ class FrameStore:
     def __init__(self, shards: list[NDArray[Any]], spec: FeatureSpec, paths: Sequence[Path] = ()) -> None:
         self.spec = spec
         self.shards = shards
-        self._patches = [_patch_view(shard) for shard in shards]
+        self._last_row_S = np.array([len(shard) - PATCH_FRAMES for shard in shards], np.int64)
+        self._patches_NX, self._first_S = _patch_view(shards)
         self._files = [os.open(path, os.O_RDONLY) for path in paths] if hasattr(os, "posix_fadvise") else []
         weakref.finalize(self, _close, self._files)
 
@@ -72,15 +73,12 @@ class FrameStore:
 
     def gather(self, shard_B: NDArray[np.integer[Any]], row_B: NDArray[np.integer[Any]]) -> NDArray[Any]:
         """The patches that start at those rows of those shards: (B, 96, 64) in the stored precision, a copy."""
-        batch = len(row_B)
-        if len(self._patches) == 1:
-            x_BX: NDArray[Any] = self._patches[0][row_B]
-            return x_BX.reshape(batch, PATCH_FRAMES, MEL_BANDS)
-        x_BX = np.empty((batch, PATCH_FRAMES * MEL_BANDS), self.spec.storage)
-        views = self._patches
-        for at, (shard, row) in enumerate(zip(shard_B.tolist(), row_B.tolist(), strict=True)):
-            x_BX[at] = views[shard][row]
-        return x_BX.reshape(batch, PATCH_FRAMES, MEL_BANDS)
+        nowhere_B = (row_B < 0) | (row_B > self._last_row_S[shard_B])
+        if nowhere_B.any():
+            at = int(nowhere_B.argmax())
+            raise IndexError(f"no patch starts at row {row_B[at]} of shard {shard_B[at]}")
+        x_BX: NDArray[Any] = self._patches_NX[self._first_S[shard_B] + row_B * MEL_BANDS]
+        return x_BX.reshape(len(row_B), PATCH_FRAMES, MEL_BANDS)
 
     def clip(self, shard: int, first_row: int, rows: int) -> NDArray[Any]:
         """The frames of one clip, (T, 64) in the stored precision, a view."""
@@ -110,11 +108,26 @@ def map_shard(path: Path, storage: str) -> NDArray[Any]:
     return np.asarray(np.memmap(path, dtype=storage, mode="r").reshape(-1, MEL_BANDS))
 
 
-def _patch_view(shard: NDArray[Any]) -> NDArray[Any]:
-    """Every patch of a shard as one flat row: (rows - 95, 6144), a view whose rows overlap."""
-    flat = np.lib.stride_tricks.sliding_window_view(shard.reshape(-1), PATCH_FRAMES * MEL_BANDS)
-    view: NDArray[Any] = flat[::MEL_BANDS]
-    return view
+def _patch_view(shards: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """A view with a flat patch at every element of memory from the first shard to the last, and where each begins.
+
+    So numpy gathers a batch from all shards in one call. What lies between the shards is not theirs, nor is a patch
+    that runs over the end of one: whoever looks must know the rows.
+    """
+    if not shards:
+        return np.empty((0, PATCH_FRAMES * MEL_BANDS)), np.empty(0, np.int64)
+    dtype = shards[0].dtype
+    assert all(shard.dtype == dtype and shard.flags.c_contiguous and shard.flags.aligned for shard in shards)
+    lowest, itemsize = min(shards, key=_address), dtype.itemsize
+    first_S = np.array([(_address(shard) - _address(lowest)) // itemsize for shard in shards])
+    last = max(int(first) + shard.size for first, shard in zip(first_S, shards, strict=True))
+    shape = (max(0, last - PATCH_FRAMES * MEL_BANDS + 1), PATCH_FRAMES * MEL_BANDS)
+    view: NDArray[Any] = np.lib.stride_tricks.as_strided(lowest, shape, (itemsize, itemsize), writeable=False)
+    return view, first_S
+
+
+def _address(shard: NDArray[Any]) -> int:
+    return int(shard.ctypes.data)
 
 
 def _close(files: list[int]) -> None:

@@ -34,11 +34,12 @@ def test_gathered_patches_are_the_rows_from_each_start(storage, count):
     assert frames.gather(shard_B[:0], row_B[:0]).shape == (0, 96, 64)
 
 
+@pytest.mark.parametrize("row", [-1, 300 - 95])
 @pytest.mark.parametrize("count", [1, 2])
-def test_a_patch_never_leaves_its_shard(count):
+def test_a_patch_never_leaves_its_shard(count, row):
     frames = FrameStore(shards("uint8", count), FeatureSpec())
-    with pytest.raises(IndexError):
-        frames.gather(np.array([0]), np.array([300 - 95]))
+    with pytest.raises(IndexError, match=f"no patch starts at row {row} of shard 0"):
+        frames.gather(np.array([0, 0]), np.array([7, row]))
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="the platform takes no hints")
