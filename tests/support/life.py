@@ -98,7 +98,7 @@ class Life:
         self.begin()
         coming, unsaid = list(kills), None
         while True:
-            fired = None
+            fired, goes_on = None, False
             with self._start() as process:
                 log, current, began = Log(self.work), COMMAND, time.monotonic()
                 heard = began
@@ -106,12 +106,13 @@ class Life:
                     news = [step for event, step in log.events() if event == "started"]
                     passed = bool(coming) and coming[0].step in [current, *news[:-1]] and bool(news)
                     if news:
-                        current, began = news[-1], time.monotonic()
+                        current, began, goes_on = news[-1], time.monotonic(), True
                     due = passed or self._is_due(coming, current, time.monotonic() - began, seconds)
-                    # What a failed run still does is no instant of the next kill's step.
-                    if due and not (fired and current == LAST):
+                    # One that was hit dies first, or goes on to another step; what a failed run does last counts not.
+                    if due and (fired is None or (goes_on and current != LAST)):
                         if fired:
                             tell(fired)
+                        goes_on = False
                         fired = coming.pop(0)
                         fired.hit, fired.after, fired.followed = current, time.monotonic() - began, "went on by itself"
                         self.fire(fired, process.pid)
@@ -121,9 +122,9 @@ class Life:
                         signalled(self.processes(), signal.SIGKILL)
                         process.wait()
                     time.sleep(POLL_SECONDS)
-            if unsaid and "was killed: this goes on" not in self.said():
-                unsaid.faults.append("is not told at the next start")
-            if unsaid:
+            if unsaid and current != COMMAND:
+                if "was killed: this goes on" not in self.said():
+                    unsaid.faults.append("is not told at the next start")
                 tell(unsaid)
                 unsaid = None
             if process.returncode == 0:
@@ -134,7 +135,9 @@ class Life:
             self._judge(fired, process.returncode)
             # A command that was killed outright tells nothing; the next one does, if a run had begun.
             if process.returncode == -signal.SIGKILL and self._running():
-                unsaid = fired
+                unsaid = unsaid or fired
+                if unsaid is not fired:
+                    tell(fired)
             else:
                 tell(fired)
 

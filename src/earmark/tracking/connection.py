@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from time import sleep as pause
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -40,6 +42,9 @@ DEFAULTS = {
 }
 """What is set in MLflow's client unless the environment says otherwise."""
 
+DAMAGED = ("file is not a database", "database disk image is malformed", "malformed database schema")
+"""SQLite's words for a file that was altered."""
+
 T = TypeVar("T")
 
 
@@ -63,6 +68,7 @@ def connect(uri: str | None = None) -> MlflowClient:
     """A client for a tracking URI (default: :func:`tracking_uri`). Takes 2 s: MLflow's import and, once, its tables.
 
     Raises:
+        UserError: the SQLite file is no database of MLflow's.
         mlflow.exceptions.MlflowException: the database cannot be opened.
     """
     for name, value in DEFAULTS.items():
@@ -74,11 +80,49 @@ def connect(uri: str | None = None) -> MlflowClient:
     read_token()
     file = sqlite_file(uri)
     if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        _make_database(file)
+        _check_database(file)
     # the registry's own look at a logged model goes to the global address, whatever the client's is
     mlflow.set_tracking_uri(uri)
     client = patiently(lambda: mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri))
     return cast("MlflowClient", _Patient(client))
+
+
+def _make_database(file: Path) -> None:
+    """Have MLflow make its tables in a file that gets its name once it is whole: killed among its many migrations, it
+    could never open the file again. Of several makers at once the first makes it, the others wait.
+    """
+    import mlflow
+
+    if file.exists():
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    made = file.with_name(f".{file.name}.part")
+    with file.with_name(f".{file.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if file.exists():
+            return
+        for left in (made, made.with_name(f"{made.name}-journal")):
+            left.unlink(missing_ok=True)
+        mlflow.MlflowClient(tracking_uri=f"{SQLITE}{made}", registry_uri=f"{SQLITE}{made}")
+        made.rename(file)
+
+
+def _check_database(file: Path) -> None:
+    """Refuse what MLflow would fill with tables of its own: a file that was cut to nothing, or another database."""
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            database.execute("SELECT version_num FROM alembic_version").fetchall()
+    except sqlite3.DatabaseError as error:
+        if "locked" not in str(error):
+            raise UserError(f"MLflow's database {file}: {_damaged(str(error))}") from error
+
+
+def _damaged(why: str) -> str:
+    return (
+        f"it is damaged, or another database ({why}): put a backup in its place, or move it away and run the same "
+        "command again, which records anew what is finished"
+    )
 
 
 class _Patient:
@@ -154,6 +198,8 @@ def cause_of(error: BaseException, uri: str) -> str:
 def remedy(error: BaseException, uri: str) -> str | None:
     """What the user can mend of an error; None where that is not known. No credentials are told."""
     text, host = str(error), urlsplit(uri).netloc.rpartition("@")[2]
+    if (damage := next((words for words in DAMAGED if words in text), None)) is not None:
+        return _damaged(damage)
     status = _http_status(error)
     if "Invalid Host header" in text:
         return f"the server refuses the host name {host}: start `mlflow server` with --allowed-hosts {host}"
