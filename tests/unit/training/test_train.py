@@ -91,7 +91,7 @@ def undisturbed(shared_material, tmp_path_factory, tiny_config, mlflow_database)
 
 
 @pytest.mark.parametrize(
-    ("architecture", "steps", "kills"), [(FULLY_CONNECTED, 150, 7), (RESNET50, 60, 3)], ids=["dense", "resnet"]
+    ("architecture", "steps", "kills"), [(FULLY_CONNECTED, 80, 3), (RESNET50, 16, 1)], ids=["dense", "resnet"]
 )
 def test_killed_at_random_instants_it_ends_with_the_same_weights(
     shared_material, tmp_path, context, tiny_config, architecture, steps, kills
@@ -141,7 +141,7 @@ def test_how_a_run_is_looked_after_does_not_change_its_key(shared_material, tiny
 
 
 def test_a_worker_told_to_stop_saves_and_is_started_again(material, context, tiny_config):
-    config = tiny_config(architecture=FULLY_CONNECTED, train={"checkpoint_every_seconds": 1e6, "steps": 400})
+    config = tiny_config(architecture=FULLY_CONNECTED, train={"checkpoint_every_seconds": 1e6, "steps": 200})
     watcher = Watcher(Killer([50], signal.SIGTERM))
     train(material, config, context, watcher)
     resumed = next(note for note in watcher.notes if note.startswith("going on from step"))
