@@ -92,6 +92,18 @@ def test_vorbis_equals_the_reference_decoder(recordings):
         np.testing.assert_allclose(sound.samples_NC, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("channels", [2, 3, 6])
+def test_vorbis_of_many_channels_is_whole_whatever_length_it_claims(real, channels):
+    samples = np.tile(np.stack([np.roll(real[0][:, 0], 400 * channel) for channel in range(channels)], axis=1), (2, 1))
+    data = encoded(0.3 * samples, real[1], format="OGG", subtype="VORBIS")
+    expected, _ = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+    found = decode(data).samples_NC
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    claiming_less = decode(data.replace(struct.pack("<Q", len(samples)), struct.pack("<Q", 5))).samples_NC
+    assert len(claiming_less) > 0.99 * len(found)  # only its last page is cut
+    np.testing.assert_array_equal(claiming_less, found[: len(claiming_less)])
+
+
 def test_a_wav_with_other_chunks_and_an_unset_size(real):
     samples = np.arange(-500, 500, dtype=np.int16)
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 8000, 16000, 2, 16)
