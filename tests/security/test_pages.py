@@ -195,11 +195,16 @@ def test_every_page_escapes_all_and_trusts_only_its_own_files():
         assert not re.search(r"=\{\{", template), path
         assert "Content-Security-Policy" in template, path
     trusted = set()
-    for path in library.rglob("*.py"):
+    for path in (*library.glob("evaluation/**/*.py"), *library.glob("corpus/*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Markup":
                 trusted.add((path.name, ast.unparse(node.args[0])))
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Environment" and node.keywords:
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id == "Environment"
+                and node.keywords
+            ):
                 assert "autoescape=True" in ast.unparse(node), path
     resources = {told for name, told in trusted if name != "svg.py"}
     assert all(re.fullmatch(r"_resource\((\'[\w.]+\', )?\'page\.(css|js)\'\)", told) for told in resources), resources
