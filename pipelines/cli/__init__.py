@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from earmark.errors import EarmarkError
-from earmark.pipelines.cli import cluster, data, look, models, run, schedule, sound, upkeep  # noqa: F401  (adding commands)
+from earmark.pipelines.cli import cluster, data, look, models, plan, run, schedule, sound, upkeep  # noqa: F401  (adding commands)
 from earmark.pipelines.cli.app import app
 
 
