@@ -59,11 +59,15 @@ class Life:
         folder: everything lies in it, at the same paths each time.
         command: the arguments of ``earmark``, without ``--work`` and ``--json``.
         before: a work folder to begin from, None for an empty one.
+
+    Attributes:
+        before_start: called in each new process before it becomes the command, as to set its limits.
     """
 
     def __init__(self, folder, command, before=None):
         self.work, self.command, self.before = folder / "work", [*command, "--json"], before
         self._told, self._pace = folder / "told", 1.0
+        self.before_start = None
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("EARMARK_", "MLFLOW_"))}
         own = {"EARMARK_WORK": str(self.work), "EARMARK_CACHE": str(folder / "cache"), "COLUMNS": "200"}
         self.environment = {**kept, **own}
@@ -85,6 +89,25 @@ class Life:
         assert process.returncode == 0, self.said()
         ends = [at for _, at in starts[1:]] + [time.monotonic()]
         return {step: end - at for (step, at), end in zip(starts, ends, strict=True)}
+
+    def run(self, at=None):
+        """Run the command once.
+
+        Args:
+            at: by the names of steps, what is called with the command's process when one starts.
+
+        Returns:
+            The exit code.
+        """
+        waiting = dict(at or {})
+        with self._start() as process:
+            log = Log(self.work)
+            while process.poll() is None:
+                for event, step in log.events():
+                    if event == "started" and step in waiting:
+                        waiting.pop(step)(process)
+                time.sleep(POLL_SECONDS)
+        return process.returncode
 
     def disturbed(self, kills, seconds, tell):
         """Run it to its end with kills on the way, started again after each that ended it.
@@ -183,6 +206,7 @@ class Life:
                 stderr=told,
                 env=self.environment,
                 start_new_session=True,
+                preexec_fn=self.before_start,
             )
 
     def _running(self):

@@ -115,6 +115,10 @@ class Directory:
 def _explained(error: OSError, target: Path) -> UserError | OSError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return UserError(f"the disk of {target.parent} is full: free some space and run the same command again")
+    if error.errno == errno.EFBIG:
+        return UserError(
+            f"{target} may not be as large: raise the limit of files' size (ulimit -f), or use another disk"
+        )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
         return UserError(f"cannot write {target}: {error.strerror}; choose another folder with --work")
     return error

@@ -1,6 +1,6 @@
 """Training killed at random steps, in every way, against the undisturbed run: the final weights must be the same bits.
 
-    python benchmarks/kills.py [--kills 30] [--seed 0] [--architecture fully_connected] [--steps 3000]
+    python tests/faults/training.py [--kills 30] [--seed 0] [--architecture fully_connected] [--steps 3000]
 
 Half of the kills fall on a run of one process, half on one of two. Victims are a worker, ``torchrun`` and the
 supervisor, by SIGKILL and SIGTERM; a supervisor is started again, as Kubernetes would, everything else starts again by
@@ -30,7 +30,7 @@ from earmark.progress import Progress
 from earmark.store import Manifest, open_store
 from earmark.tracking import RunContext
 
-EXAMPLES = Path(__file__).parents[1] / "examples" / "esc10"
+EXAMPLES = Path(__file__).parents[2] / "examples" / "esc10"
 
 
 @dataclass
@@ -159,7 +159,7 @@ def planned(processes: int, count: int, steps: int, draw: random.Random) -> list
     return [Kill(step, name, how) for step, (name, how) in zip(at, chosen, strict=True)]
 
 
-def main() -> int:
+def main(given: list[str] | None = None) -> int:
     """Train undisturbed and disturbed by one and two processes, and print what came of it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=30)
@@ -167,7 +167,7 @@ def main() -> int:
     parser.add_argument("--architecture", default="fully_connected")
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--supervise", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(given)
     if arguments.supervise:
         supervise(json.loads(arguments.supervise))
         return 0
