@@ -43,6 +43,7 @@ def read_claims(root: DataRoot, config: DataConfig) -> Claims:
         claims = replace(claims, declared=declared_labels(root))
     if config.add_parents:
         claims = add_parents(claims, find_ontology(root))
+    root.sheets.clear()
     # What is kept must not depend on where the data lies.
     return replace(claims, places=[place.removeprefix(root.place("")) for place in claims.places])
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from earmark.catalog.adapters import read_claims
 from earmark.catalog.claims import NO_FILE, Claims
-from earmark.catalog.content import content_digest
+from earmark.catalog.content import column, content_digest
 from earmark.catalog.grouped import Grouped
-from earmark.catalog.headers import Header, read_headers
+from earmark.catalog.headers import NO_HEADER, Header, read_headers
 from earmark.catalog.labels import Label, index_labels
 from earmark.catalog.made_folds import check_makeable
 from earmark.catalog.root import DataRoot, open_root
@@ -64,15 +64,9 @@ def _build(attempt: Attempt, root: DataRoot, config: DataConfig, progress: Progr
     labels, indices, unknown = index_labels(claims.labels, claims.declared)
     folds = natural({fold for fold in claims.folds if fold is not None})
     _check(root, claims, labels, indices, folds, config)
-    headers = read_headers(root, sorted(set(claims.uris)), attempt.store, progress)
-    table = _table(root, claims, indices, unknown, headers)
-    listed = [label.to_json() for label in labels]
-    attempt.put("clips.parquet", write_table(table))
-    attempt.put_json("labels.json", listed)
-    attempt.digest = content_digest(table, CONTENT, listed)
     attempt.facts = {
         "data": root.store.uri,
-        "clips": table.num_rows,
+        "clips": len(claims.uris),
         "labels": [label.name for label in labels],
         "source": claims.source,
         "dropped": dict(claims.dropped),
@@ -81,8 +75,18 @@ def _build(attempt: Attempt, root: DataRoot, config: DataConfig, progress: Progr
         "multi_label": any(len(found) > 1 for found in indices),
         "folds": folds,
     }
-    for told in _dropped(claims):
-        progress.note(told)
+    notes = list(_dropped(claims))
+    claimed = _claimed(claims, indices, unknown)
+    del claims, indices, unknown  # lists of texts take three times the room of columns, and headers come now
+    headers = read_headers(root, sorted(set(column(claimed, "uri"))), attempt.store, progress)
+    table = _table(root, claimed, headers)
+    del claimed, headers
+    listed = [label.to_json() for label in labels]
+    attempt.put("clips.parquet", write_table(table))
+    attempt.put_json("labels.json", listed)
+    attempt.digest = content_digest(table, CONTENT, listed)
+    for note in notes:
+        progress.note(note)
 
 
 def _dropped(claims: Claims) -> Iterator[str]:
@@ -132,36 +136,55 @@ def _check_labels(root: DataRoot, labels: list[str], source: str, config: DataCo
     raise UserError(f"{root.store.uri} has {found}{needed}: {remedy}")
 
 
-def _table(
-    root: DataRoot, claims: Claims, indices: list[list[int]], unknown: list[list[str]], headers: dict[str, Header]
-) -> pa.Table:
+def _claimed(claims: Claims, indices: list[list[int]], unknown: list[list[str]]) -> pa.Table:
+    """What the data says of each clip."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    found = [headers.get(uri, Header("")) for uri in claims.uris]
-    infos = [root.audio.get(uri) for uri in claims.uris]
-    # A clip is its own group where the data names none. Its bytes say which it is: a renamed clip keeps its split.
-    groups = [
-        group or header.sha256 or uri for group, header, uri in zip(claims.groups, found, claims.uris, strict=True)
-    ]
-    table = pa.table(
+    return pa.table(
         {
             "clip_id": pa.array(claims.clip_ids, pa.string()),
             "uri": pa.array(claims.uris, pa.string()),
-            "sha256": pa.array([header.sha256 for header in found], pa.string()),
-            "size": pa.array([info.size if info else None for info in infos], pa.int64()),
-            "mark": pa.array([info.mark if info else None for info in infos], pa.string()),
             "start_s": pa.array(claims.starts, pa.float64()),
             "end_s": pa.array(claims.ends, pa.float64()),
-            "claimed_rate": pa.array([header.rate for header in found], pa.int32()),
-            "claimed_channels": pa.array([header.channels for header in found], pa.int32()),
-            "claimed_seconds": pa.array([header.seconds for header in found], pa.float64()),
             "labels": pa.array(indices, pa.list_(pa.int32())),
             "unknown_labels": pa.array(unknown, pa.list_(pa.string())),
             "split": pa.array(claims.splits, pa.string()),
             "fold": pa.array(claims.folds, pa.string()),
+            "group": pa.array(claims.groups, pa.string()),
+            "place": pa.array(claims.places or [""] * len(claims.uris), pa.string()),
+        }
+    )
+
+
+def _table(root: DataRoot, claimed: pa.Table, headers: dict[str, Header]) -> pa.Table:
+    """The rows of ``clips.parquet``: what is said of each clip, and what its file shows."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    uris = column(claimed, "uri")
+    found = [headers.get(uri, NO_HEADER) for uri in uris]
+    infos = [root.audio.get(uri) for uri in uris]
+    # A clip is its own group where the data names none. Its bytes say which it is: a renamed clip keeps its split.
+    said = column(claimed, "group")
+    groups = [group or header.sha256 or uri for group, header, uri in zip(said, found, uris, strict=True)]
+    table = pa.table(
+        {
+            "clip_id": claimed["clip_id"],
+            "uri": claimed["uri"],
+            "sha256": pa.array([header.sha256 for header in found], pa.string()),
+            "size": pa.array([info.size if info else None for info in infos], pa.int64()),
+            "mark": pa.array([info.mark if info else None for info in infos], pa.string()),
+            "start_s": claimed["start_s"],
+            "end_s": claimed["end_s"],
+            "claimed_rate": pa.array([header.rate for header in found], pa.int32()),
+            "claimed_channels": pa.array([header.channels for header in found], pa.int32()),
+            "claimed_seconds": pa.array([header.seconds for header in found], pa.float64()),
+            "labels": claimed["labels"],
+            "unknown_labels": claimed["unknown_labels"],
+            "split": claimed["split"],
+            "fold": claimed["fold"],
             "group": pa.array(groups, pa.string()),
-            "place": pa.array(claims.places or [""] * len(found), pa.string()),
+            "place": claimed["place"],
         }
     )
     return table.take(pc.sort_indices(table["clip_id"]))

@@ -18,7 +18,8 @@ def read_csv(root: DataRoot, sheet: Sheet) -> Claims:
     Raises:
         UserError: a needed column is missing, or a row says what cannot be (names the line), or no file is there.
     """
-    return claim(root, sheet, "csv", [_split_labels(text) for text in sheet.texts("label")])
+    names: dict[str, str] = {}
+    return claim(root, sheet, "csv", [_split_labels(text, names) for text in sheet.texts("label")])
 
 
 def claim(root: DataRoot, sheet: Sheet, source: str, labels: list[tuple[str, ...]]) -> Claims:
@@ -58,8 +59,10 @@ def claim(root: DataRoot, sheet: Sheet, source: str, labels: list[tuple[str, ...
     )
 
 
-def _split_labels(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(label for part in text.split(";") if (label := part.strip())))
+def _split_labels(text: str, names: dict[str, str]) -> tuple[str, ...]:
+    """The labels of a cell; one text in memory for each of ``names``."""
+    found = dict.fromkeys(label for part in text.split(";") if (label := part.strip()))
+    return tuple(names.setdefault(label, label) for label in found)
 
 
 def _spans(sheet: Sheet) -> tuple[list[float | None], list[float | None]]:
@@ -93,7 +96,7 @@ def _resolve_one(file: str, root: DataRoot, base: str, unique: Mapping[str, str]
     path = posixpath.normpath(file.replace("\\", "/").removeprefix(base)) if file else ""
     for key in (path, f"audio/{path}"):
         if key in root.audio:
-            return key
+            return root.audio[key].key  # the text that is in memory already
     return unique.get(posixpath.basename(path), path)
 
 

@@ -24,7 +24,7 @@ FILES_A_PART = 16_384
 MAX_THREADS = 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Header:
     """A file's digest and what its header claims; an unreadable header is None throughout.
 
@@ -39,6 +39,10 @@ class Header:
     rate: int | None = None
     channels: int | None = None
     seconds: float | None = None
+
+
+NO_HEADER = Header("")
+"""Of a file that is not there."""
 
 
 def read_headers(root: DataRoot, uris: Sequence[str], store: Store, progress: Progress) -> dict[str, Header]:
@@ -113,7 +117,7 @@ def _read(data: Store, info: ObjectInfo, workers: Workers, told: Callable[[int],
             told(len(content))
             sha256, claimed = hashlib.sha256(content).hexdigest(), workers.header(content, len(content))
     except (MissingObject, PermissionError):  # gone since it was listed, or not ours to read: a finding, not the end
-        return Header("")
+        return NO_HEADER
     return Header(sha256, *(claimed or ()))
 
 
@@ -130,8 +134,9 @@ def _known(store: Store, folder: str, wanted: dict[str, ObjectInfo]) -> Iterator
             continue
         columns = [rows[name] for name in ("uri", "size", "mark", *(field.name for field in fields(Header)))]
         for uri, size, mark, *values in zip(*columns, strict=True):
-            if wanted.get(uri) == ObjectInfo(uri, size, mark) and values[0]:
-                yield uri, Header(*values)
+            info = wanted.get(uri)
+            if info is not None and (info.size, info.mark) == (size, mark) and values[0]:
+                yield info.key, Header(*values)
 
 
 def _keep(store: Store, folder: str, infos: Sequence[ObjectInfo], headers: Sequence[Header]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import io
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from earmark.catalog.root import DataRoot
-from earmark.catalog.text import read_text
+from earmark.catalog.text import read_text, text_lines
 from earmark.errors import UserError
 
 Aliases = Mapping[str, Sequence[str]]
@@ -64,10 +64,14 @@ class Sheet:
         text = read_text(root, key)
         _check_delimiter(place, text, aliases)
         rows = _parse(place, text)
-        header = [cell.strip() for cell in rows[0][1]] if rows else []
+        _, first = next(rows, (0, []))
+        header = [cell.strip() for cell in first]
         where = positions(header, aliases)
         width = max(where.values(), default=-1) + 1
-        for line, row in rows[1:]:
+        lines: list[int] = []
+        columns: dict[str, list[str]] = {name: [] for name in where}
+        wanted = [(columns[name], at) for name, at in where.items()]
+        for line, row in rows:
             if len(row) < width:
                 raise UserError(f"{place} line {line} has {len(row)} of {len(header)} cells: mend the line")
             if len(row) > len(header) and any(cell.strip() for cell in row[len(header) :]):
@@ -75,8 +79,10 @@ class Sheet:
                     f"{place} line {line} has {len(row)} cells and the header {len(header)}: "
                     "put double quotes around a cell with a comma in it"
                 )
-        columns = {name: [row[at].strip() for _, row in rows[1:]] for name, at in where.items()}
-        return Sheet(place, header, [line for line, _ in rows[1:]], columns, aliases)
+            lines.append(line)
+            for cells, at in wanted:
+                cells.append(row[at].strip())
+        return Sheet(place, header, lines, columns, aliases)
 
     def has(self, *names: str) -> bool:
         """Whether all these columns are there."""
@@ -140,24 +146,23 @@ def positions(header: Sequence[str], aliases: Aliases = ALIASES) -> dict[str, in
     return {ours: places[0] for ours, places in found.items() if places}
 
 
-def _parse(place: str, text: str) -> list[tuple[int, list[str]]]:
+def _parse(place: str, text: str) -> Iterator[tuple[int, list[str]]]:
     """Number of the last line, and cells, of each row with something in it."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows = []
+    reader = csv.reader(text_lines(text), strict=True)
     begun = 1
     try:
         for row in reader:
             begun = reader.line_num + 1
-            if any(cell.strip() for cell in row):
-                rows.append((reader.line_num, row))
+            if "".join(row).strip():
+                yield reader.line_num, row
     except csv.Error as error:
         raise UserError(f"{place} line {begun} cannot be read as CSV ({error}): use commas and double quotes") from None
-    return rows
 
 
 def _check_delimiter(place: str, text: str, aliases: Aliases) -> None:
     """Refuse a table in whose first line only another delimiter than the comma brings out a known column."""
-    line, header = next(((at, row) for at, row in enumerate(text.split("\n"), 1) if row.strip()), (1, ""))
+    found = re.search(r"[^\n]*\S[^\n]*", text)
+    line, header = (text.count("\n", 0, found.start()) + 1, found[0]) if found else (1, "")
     cells = {by: [cell.strip().strip('"') for cell in header.split(by)] for by in (",", *OTHER_DELIMITERS)}
     if positions(cells[","], aliases):
         return

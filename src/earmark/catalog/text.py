@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import io
+from typing import TextIO
 
 from earmark.catalog.root import DataRoot
 from earmark.errors import UserError
@@ -29,6 +31,11 @@ def read_text(root: DataRoot, key: str) -> str:
             f"{place} line {line} is not UTF-8 (byte {error.start} is 0x{found.hex()}, {found.decode('latin-1')!r} in "
             f"Latin-1): {REMEDY}"
         ) from None
+
+
+def text_lines(text: str) -> TextIO:
+    """A text as ``csv.reader`` takes it, with its own line ends; ``StringIO`` would take four bytes a character."""
+    return io.TextIOWrapper(io.BytesIO(text.encode()), "utf-8", newline="")
 
 
 def _line(content: bytes, at: int) -> int:

@@ -23,7 +23,7 @@ class CorruptObject(UserError):
     """An object whose bytes differ from the sha256 in its manifest."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ObjectInfo:
     """What a listing tells of an object: its key, its size, and a mark that changes when its content may have."""
 

@@ -17,7 +17,7 @@ def declared_labels(root: DataRoot) -> list[tuple[str, str]] | None:
     Raises:
         UserError: several such lists, or a line without id or name, or with one that is there already.
     """
-    lists = [sheet for sheet in (Sheet.read(root, key) for key in root.csvs) if _is_list(sheet)]
+    lists = [sheet for sheet in (_sheet(root, key) for key in root.csvs) if _is_list(sheet)]
     if not lists:
         return None
     if len(lists) > 1:
@@ -39,7 +39,7 @@ def _recognises(root: DataRoot) -> bool:
     """A CSV was named, or one in the root is of clips, or is no list of labels and so must have been meant."""
     if root.named is not None:
         return root.named.lower().endswith(".csv")
-    return any(not _is_list(Sheet.read(root, key)) for key in root.csvs)
+    return any(not _is_list(_sheet(root, key)) for key in root.csvs)
 
 
 def _read(root: DataRoot, _config: DataConfig) -> Claims:
@@ -49,8 +49,8 @@ def _read(root: DataRoot, _config: DataConfig) -> Claims:
         UserError: CSVs that could all be meant, or CSVs of which none has the needed columns.
     """
     if root.named is not None:
-        return read_csv(root, Sheet.read(root, root.named))
-    sheets = {key: Sheet.read(root, key) for key in root.csvs}
+        return read_csv(root, _sheet(root, root.named))
+    sheets = {key: _sheet(root, key) for key in root.csvs}
     usable = [key for key, sheet in sheets.items() if sheet.has("file", "label")]
     if len(usable) > 1:
         raise UserError(
@@ -60,6 +60,13 @@ def _read(root: DataRoot, _config: DataConfig) -> Claims:
     if usable:
         return read_csv(root, sheets[usable[0]])
     raise next(sheet for sheet in sheets.values() if not _is_list(sheet)).without("file", "label")
+
+
+def _sheet(root: DataRoot, key: str) -> Sheet:
+    if key not in root.sheets:
+        root.sheets[key] = Sheet.read(root, key)
+    sheet: Sheet = root.sheets[key]
+    return sheet
 
 
 def _is_list(sheet: Sheet) -> bool:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import io
 import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from earmark.catalog.root import DataRoot
-from earmark.catalog.text import read_text
+from earmark.catalog.text import read_text, text_lines
 from earmark.errors import UserError
 
 
@@ -33,7 +32,7 @@ def read_rows(root: DataRoot, key: str, columns: tuple[str, ...], header: bool =
         UserError: not UTF-8, not a CSV, another header, or a row with fewer or more cells; names the line.
     """
     place = root.place(key)
-    reader = csv.reader(io.StringIO(read_text(root, key), newline=""), strict=True, skipinitialspace=True)
+    reader = csv.reader(text_lines(read_text(root, key)), strict=True, skipinitialspace=True)
     awaited = header
     begun = 1
     try:
