@@ -45,18 +45,9 @@ def weights(work):
     return sorted(path.name for path in (work / "store/results/train_model").glob("*/weights-*.safetensors"))
 
 
-def test_a_terminated_run_leaves_no_process_behind(three_labels, tmp_path):
-    work = tmp_path / "work"
-    run = start(three_labels, work)
-    wait_for(lambda: processes(work, "earmark.pipelines.runner"))
-    run.send_signal(signal.SIGTERM)
-    _, told = run.communicate(timeout=30)
-    assert run.returncode == 130
-    assert "the same command goes on from there" in told
-    assert processes(work) == []
-
-
-def test_a_run_whose_command_is_killed_ends_all_of_it_and_is_not_run_twice_at_once(three_labels, tmp_path):
+def test_a_run_is_not_run_twice_at_once_and_ends_with_its_command_whether_that_is_killed_or_terminated(
+    three_labels, tmp_path
+):
     work = tmp_path / "work"
     run = start(three_labels, work)
     wait_for(lambda: processes(work, "kfp.dsl.executor_main"))
@@ -66,6 +57,20 @@ def test_a_run_whose_command_is_killed_ends_all_of_it_and_is_not_run_twice_at_on
     run.kill()
     run.communicate(timeout=30)
     wait_for(lambda: not processes(work))
+
+    run = start(three_labels, work)
+    wait_for(lambda: processes(work, "earmark.pipelines.runner"))
+    run.send_signal(signal.SIGTERM)
+    _, told = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert "it was killed: this goes on from there" in told
+    assert "the same command goes on from there" in told
+    assert processes(work) == []
+
+    run = start(three_labels, work)
+    wait_for(lambda: processes(work, "earmark.pipelines.runner"))
+    run.kill()
+    run.communicate(timeout=30)
     assert json.loads(earmark("runs", "--work", work, "--json").stdout)[0]["state"] == "stopped"
 
 

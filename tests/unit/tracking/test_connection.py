@@ -30,18 +30,32 @@ connect(sys.argv[1])
 """
 
 
-def test_killed_while_it_makes_its_tables_it_is_made_again(tmp_path):
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    died = subprocess.run([sys.executable, "-c", DIES, uri], env=dict(os.environ), capture_output=True, check=False)
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """A file whose maker was killed among MLflow's migrations."""
+    file = tmp_path_factory.mktemp("killed") / "mlflow.db"
+    told = [sys.executable, "-c", DIES, f"sqlite:///{file}"]
+    died = subprocess.run(told, env=dict(os.environ), capture_output=True, check=False)
     assert died.returncode == -signal.SIGKILL, died.stderr
-    assert not (tmp_path / "mlflow.db").exists()
-    assert [each.name for each in connect(uri).search_experiments()] == ["Default"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".mlflow.db.lock", "mlflow.db"]
+    assert not file.exists()
+    return file
+
+
+@pytest.fixture(scope="module")
+def made(killed):
+    """The same file, made again."""
+    connect(f"sqlite:///{killed}")
+    return killed
+
+
+def test_killed_while_it_makes_its_tables_it_is_made_again(made):
+    assert [each.name for each in connect(f"sqlite:///{made}").search_experiments()] == ["Default"]
+    assert sorted(path.name for path in made.parent.iterdir()) == [".mlflow.db.lock", "mlflow.db"]
 
 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "empty", "another"])
-def test_a_damaged_database_is_named_with_the_remedy(migrated, tmp_path, damage):
-    whole, file = migrated.read_bytes(), tmp_path / "mlflow.db"
+def test_a_damaged_database_is_named_with_the_remedy(made, tmp_path, damage):
+    whole, file = made.read_bytes(), tmp_path / "mlflow.db"
     if damage == "another":
         with sqlite3.connect(file) as other:
             other.execute("CREATE TABLE birds (name TEXT)")
