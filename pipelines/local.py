@@ -20,6 +20,8 @@ from earmark.errors import EarmarkError, UserError
 
 # What Ctrl-C leaves a child before it is killed; a killed step goes on from its last checkpoint anyway.
 GRACE_SECONDS = 0.3
+LAST = "finish_run"
+"""The step that runs however the others ended."""
 
 
 class Watcher(Protocol):
@@ -131,6 +133,7 @@ def run_pipeline(place: Place, pipeline: str, run: str, arguments: Mapping[str, 
     request = {"pipeline": pipeline, "arguments": dict(arguments), "artifacts": str(place.work / "runs" / run)}
     command = [sys.executable, "-m", "earmark.pipelines.runner"]
     errors: list[Mapping[str, Any]] = []
+    begun: list[str] = []
     with place.log(run).open("a") as log:
         process = subprocess.Popen(
             command,
@@ -143,7 +146,7 @@ def run_pipeline(place: Place, pipeline: str, run: str, arguments: Mapping[str, 
         )
         assert process.stdin is not None
         assert process.stdout is not None
-        reader = threading.Thread(target=_relay, args=(process.stdout, log, watcher, errors), daemon=True)
+        reader = threading.Thread(target=_relay, args=(process.stdout, log, watcher, errors, begun), daemon=True)
         try:
             # Left open: the runner ends, with all that it started, when this process does.
             process.stdin.write(json.dumps(request) + "\n")
@@ -160,12 +163,14 @@ def run_pipeline(place: Place, pipeline: str, run: str, arguments: Mapping[str, 
         if errors:
             cause = cause_of(errors)
             raise StepError(f"{cause['step']}: {cause['message']}", int(cause["exit_code"]))
-        raise StepError(f"{pipeline} ended with code {code}; the log {place.log(run)} tells more", 1)
+        what = next((f"{step} was killed" for step in reversed(begun) if step != LAST), f"{pipeline} was killed")
+        told = f"{what}, or ended without a word (code {code}); the log {place.log(run)} tells more"
+        raise StepError(f"{told}, and the same command goes on from there", 1)
 
 
 def cause_of(errors: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The error that ended a run: the last one told, and finish_run's only if there is no other."""
-    return next((error for error in reversed(errors) if error["step"] != "finish_run"), errors[-1])
+    return next((error for error in reversed(errors) if error["step"] != LAST), errors[-1])
 
 
 def _lock(file: IO[str]) -> bool:
@@ -176,8 +181,8 @@ def _lock(file: IO[str]) -> bool:
     return True
 
 
-def _relay(stream: IO[str], log: IO[str], watcher: Watcher, errors: list[Mapping[str, Any]]) -> None:
-    """Events to the watcher, everything else to the log."""
+def _relay(stream: IO[str], log: IO[str], watcher: Watcher, errors: list[Mapping[str, Any]], begun: list[str]) -> None:
+    """Events to the watcher, everything else to the log; ``begun`` holds what began since a step ended."""
     for line in stream:
         event = _event(line)
         if event is None or event["earmark"] != "progress":
@@ -186,6 +191,10 @@ def _relay(stream: IO[str], log: IO[str], watcher: Watcher, errors: list[Mapping
         if event is not None:
             if event["earmark"] == "error":
                 errors.append(event)
+            elif event["earmark"] == "started":
+                begun.append(event["step"])
+            elif event["earmark"] == "done":
+                begun.clear()
             watcher.event(event)
 
 
