@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.catalog.content import column, content_digest
+from earmark.catalog.content import ROWS_A_PIECE, column, content_digest
 from earmark.catalog.findings import Findings
 from earmark.catalog.grouped import Grouped
 from earmark.catalog.judge import Decoded, judge_clips, judge_duplicates, judge_groups, note_clips
@@ -59,9 +59,9 @@ def _assemble(
     clips = read_table(catalog.files["clips.parquet"].read(store))
     labels = json.loads(catalog.files["labels.json"].read(store))
     names = [label["name"] for label in labels]
-    keys = [clip_key(*row) for row in zip(*(column(clips, c) for c in ("sha256", "start_s", "end_s")), strict=True)]
+    keys = _keys(clips)
     decoded = Decoded.of(keys, read_table(patches.files["facts.parquet"].read(store)))
-    grouped = Grouped.of(column(clips, "group"), column(clips, "labels"), names)
+    grouped = Grouped.of_columns(clips["group"], clips["labels"], names)
     wanted = config.test_folds, config.validation_folds
     splits, folds = column(clips, "split"), column(clips, "fold")
     if config.make_folds and splits[0] is not None:
@@ -71,7 +71,7 @@ def _assemble(
     else:
         given_N = None if config.make_folds else given_splits(splits, folds, *wanted)
 
-    findings = Findings(column(clips, "clip_id"))
+    findings = Findings(clips["clip_id"])
     judge_clips(findings, clips, decoded)
     ties = judge_duplicates(findings, clips, decoded, given_N)
     if given_N is not None:
@@ -111,9 +111,21 @@ def _assemble(
     progress.note(f"{counts}; {found.num_rows} findings, {left_out} clips left out{balanced_out}")
 
 
+def _keys(clips: pa.Table) -> pa.Array:
+    """The key of each clip."""
+    import pyarrow as pa
+
+    pieces = [pa.array([], pa.string())]
+    for at in range(0, clips.num_rows, ROWS_A_PIECE):
+        piece = clips.slice(at, ROWS_A_PIECE)
+        rows = zip(*(column(piece, name) for name in ("sha256", "start_s", "end_s")), strict=True)
+        pieces.append(pa.array([clip_key(*row) for row in rows], pa.string()))
+    return pa.concat_arrays(pieces)
+
+
 def _unbalanced(
     clips: pa.Table,
-    keys: Sequence[str],
+    keys: pa.Array,
     split_N: NDArray[np.int8],
     usable_N: NDArray[np.bool_],
     n_labels: int,
@@ -122,11 +134,10 @@ def _unbalanced(
     """The test clips that a balanced test set does without, (N,); none where none is asked for."""
     out_N = np.zeros(len(keys), bool)
     if config.balanced_test is not None:
-        labels = column(clips, "labels")
         (test,) = np.nonzero(usable_N & (split_N == TEST))
         chosen = balanced(
-            [keys[clip] for clip in test.tolist()],
-            [labels[clip] for clip in test.tolist()],
+            keys.take(test).to_pylist(),
+            clips["labels"].take(test).to_pylist(),
             n_labels,
             config.balanced_test,
             config.balanced_cap,
@@ -136,9 +147,10 @@ def _unbalanced(
 
 
 def _write(attempt: Attempt, dataset: pa.Table, labels: list[dict[str, Any]], patches: Manifest) -> None:
+    import pyarrow.compute as pc
+
     ids = [label["id"] for label in labels]
-    claimed = column(dataset, "labels")
-    counts = Counter(label for found in claimed for label in found)
+    counts = np.bincount(pc.list_flatten(dataset["labels"]).to_numpy(), minlength=len(labels)).tolist()
     splits = Counter(column(dataset, "split"))
     attempt.put("dataset.parquet", write_table(dataset))
     attempt.put_json("labels.json", [{**label, "count": counts[label["index"]]} for label in labels])
@@ -148,7 +160,7 @@ def _write(attempt: Attempt, dataset: pa.Table, labels: list[dict[str, Any]], pa
         "digest": attempt.digest,
         "clips": {split: splits[split] for split in SPLITS},
         "labels": [label["name"] for label in labels],
-        "single_label": all(len(found) == 1 for found in claimed),
+        "single_label": bool((pc.list_value_length(dataset["labels"]).to_numpy() == 1).all()),
         "evaluated": {split: evaluated_digest(dataset, ids, split) for split in SPLITS[1:]},
     }
 
@@ -170,14 +182,14 @@ def _with_folds(clips: pa.Table, folds: Sequence[str]) -> pa.Table:
 
 
 def _table(
-    clips: pa.Table, keys: Sequence[str], split_N: NDArray[np.int8], usable_N: NDArray[np.bool_], index: pa.Table
+    clips: pa.Table, keys: pa.Array, split_N: NDArray[np.int8], usable_N: NDArray[np.bool_], index: pa.Table
 ) -> pa.Table:
     """The rows of ``dataset.parquet``."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     table = clips.select(["clip_id", "uri", "start_s", "end_s", "labels", "fold", "group"])
-    table = table.append_column("clip_key", pa.array(keys, pa.string()))
+    table = table.append_column("clip_key", keys)
     table = table.append_column("split", pa.array([SPLITS[split] for split in split_N.tolist()], pa.string()))
     table = table.filter(pa.array(usable_N.tolist()))
     table = table.take(pc.sort_indices(table["clip_key"]))

@@ -52,7 +52,7 @@ class Findings:
         usable_N: the clips that have not been left out.
     """
 
-    def __init__(self, clip_ids: Sequence[str]) -> None:
+    def __init__(self, clip_ids: Sequence[str] | pa.ChunkedArray) -> None:
         self._clip_ids = clip_ids
         self._rows: list[tuple[str, str, str, str]] = []
         self.usable_N: NDArray[np.bool_] = np.ones(len(clip_ids), bool)
@@ -61,12 +61,12 @@ class Findings:
         """This clip, by its number, does not become part of the dataset."""
         if self.usable_N[clip]:
             self.usable_N[clip] = False
-            self._rows.append((self._clip_ids[clip], kind, detail, LEFT_OUT))
+            self._rows.append((str(self._clip_ids[clip]), kind, detail, LEFT_OUT))
 
     def keep(self, clip: int, kind: str, detail: str = "", action: str = KEPT) -> None:
         """This clip stays, and this is worth knowing of it; nothing is said of a clip that was left out."""
         if self.usable_N[clip]:
-            self._rows.append((self._clip_ids[clip], kind, detail, action))
+            self._rows.append((str(self._clip_ids[clip]), kind, detail, action))
 
     def counts(self) -> dict[str, int]:
         """Number of findings of each kind."""

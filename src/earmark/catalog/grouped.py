@@ -41,6 +41,23 @@ class Grouped:
         group_N = np.fromiter((code[group] for group in groups), np.int64, len(groups))
         return Grouped(listed, group_N, np.repeat(np.arange(len(labels)), counts), label_M, list(names))
 
+    @staticmethod
+    def of_columns(groups: Any, labels: Any, names: Sequence[str]) -> Grouped:
+        """From a table's columns of groups and of lists of label indices: :meth:`of`, without an object a clip."""
+        import pyarrow.compute as pc
+
+        named = groups.combine_chunks().dictionary_encode()
+        order_G = pc.sort_indices(named.dictionary)
+        place_G = np.argsort(order_G.to_numpy())
+        counts = pc.list_value_length(labels).to_numpy()
+        return Grouped(
+            named.dictionary.take(order_G).to_pylist(),
+            place_G[named.indices.to_numpy()],
+            np.repeat(np.arange(len(counts)), counts),
+            pc.list_flatten(labels).to_numpy().astype(np.int64),
+            list(names),
+        )
+
     @property
     def single_label(self) -> bool:
         """Whether no clip has two labels."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,14 +39,15 @@ END_SLACK_SECONDS = 0.05
 class Decoded:
     """What decoding found of each clip, in the catalog's order; columns as in ``facts.parquet``."""
 
-    sound_N: list[str]
+    sound: pa.ChunkedArray
+    """Null, or empty, where there is none."""
     seconds_N: NDArray[np.float64]
     peak_N: NDArray[np.float64]
     clipped_N: NDArray[np.float64]
     reason_N: list[str | None]
 
     @staticmethod
-    def of(keys: Sequence[str], facts: pa.Table) -> Decoded:
+    def of(keys: pa.Array, facts: pa.Table) -> Decoded:
         """The facts of clips by their keys; a missing file (key "") has none.
 
         Raises:
@@ -56,16 +56,16 @@ class Decoded:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        at = pc.index_in(pa.array(keys, pa.string()), value_set=facts["clip_key"].combine_chunks())
-        unknown = [key for key, known in zip(keys, at.is_valid().to_pylist(), strict=True) if key and not known]
+        at = pc.index_in(keys, value_set=facts["clip_key"].combine_chunks())
+        unknown = pc.sum(pc.and_(at.is_null(), pc.not_equal(keys, pa.scalar("")))).as_py()
         if unknown:
             raise UserError(
-                f"{len(unknown)} clips of the catalog are not among the extracted ones: extract its features again"
+                f"{unknown} clips of the catalog are not among the extracted ones: extract its features again"
             )
         rows = facts.take(at)
         numbers = {name: _numbers(rows[name]) for name in ("seconds", "peak", "clipped_share")}
         return Decoded(
-            sound_N=[sound or "" for sound in column(rows, "sound_sha256")],
+            sound=rows["sound_sha256"],
             seconds_N=numbers["seconds"],
             peak_N=numbers["peak"],
             clipped_N=numbers["clipped_share"],
@@ -75,7 +75,10 @@ class Decoded:
 
 def judge_clips(findings: Findings, clips: pa.Table, decoded: Decoded) -> None:
     """Leave out what is missing, what has no known label, and what decoding gave no frames of."""
-    for clip in np.flatnonzero(np.array(column(clips, "sha256"), object) == "").tolist():
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for clip in np.flatnonzero(pc.equal(clips["sha256"], pa.scalar("")).to_numpy()).tolist():
         uri = clips["uri"][clip].as_py()
         findings.leave_out(clip, MISSING, f"{_listed(clips, clip)}{uri} is not in the data, or may not be read")
     known_N, unknown_N = _has(clips["labels"]), _has(clips["unknown_labels"])
@@ -118,7 +121,7 @@ def judge_duplicates(
         Pairs of clips with the same sound, whose groups belong together.
     """
     ties: list[tuple[int, int]] = []
-    for same in _repeated(decoded.sound_N, findings.usable_N):
+    for same in _repeated(decoded.sound, findings.usable_N):
         ties += [(same[0], other) for other in same[1:]]
         labels = {clip: tuple(clips["labels"][clip].as_py()) for clip in same}
         names = {clip: clips["clip_id"][clip].as_py() for clip in same}
@@ -167,13 +170,18 @@ def _has(lists: Any) -> NDArray[np.bool_]:
     return np.asarray(pc.list_value_length(lists).to_numpy() > 0, bool)
 
 
-def _repeated(sound_N: Sequence[str], usable_N: NDArray[np.bool_]) -> list[list[int]]:
+def _repeated(sound: pa.ChunkedArray, usable_N: NDArray[np.bool_]) -> list[list[int]]:
     """Numbers of usable clips with the same sound, ascending, for every sound that comes up twice or more."""
-    by_sound: dict[str, list[int]] = {}
-    for clip in np.flatnonzero(usable_N).tolist():
-        if sound_N[clip]:
-            by_sound.setdefault(sound_N[clip], []).append(clip)
-    return [same for same in by_sound.values() if len(same) > 1]
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    heard_N = usable_N & (pc.fill_null(pc.utf8_length(sound), 0).to_numpy() > 0)
+    sounds = sound.filter(pa.array(heard_N)).combine_chunks().dictionary_encode().indices.to_numpy()
+    again = np.flatnonzero(np.bincount(sounds)[sounds] > 1)
+    by_sound: dict[int, list[int]] = {}
+    for number, clip in zip(sounds[again].tolist(), np.flatnonzero(heard_N)[again].tolist(), strict=True):
+        by_sound.setdefault(number, []).append(clip)
+    return list(by_sound.values())
 
 
 def _numbers(column: Any) -> NDArray[np.float64]:
