@@ -240,8 +240,9 @@ def open_ui(work: str, port: int) -> None:
     environment = open_place(work).environment()
     print(f"MLflow on http://127.0.0.1:{port} (Ctrl-C ends it)", file=sys.stderr)
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", environment["MLFLOW_TRACKING_URI"]]
     command += ["--artifacts-destination", (Path(environment["EARMARK_WORK"]) / "mlartifacts").as_uri()]
+    # Not on the command line, which every user of the machine can read: a database's address has its password.
+    environment["MLFLOW_BACKEND_STORE_URI"] = environment["MLFLOW_TRACKING_URI"]
     os.execve(sys.executable, command, {**environment, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"})
 
 

@@ -24,6 +24,11 @@ def answering(status=200, body="{}", content_type="application/json", location=N
             self.end_headers()
             self.wfile.write(data)
 
+        def do_HEAD(self):
+            seen.append((self.path, self.headers.get("Authorization")))
+            self.send_response(status)
+            self.end_headers()
+
         def log_message(self, *_):
             pass
 

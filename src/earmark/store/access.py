@@ -58,6 +58,8 @@ class Endpoint:
         if not url:
             raise UserError("s3:// needs an endpoint: set EARMARK_S3_ENDPOINT, as in https://s3.example.org:9000")
         parts = urlsplit(url)
+        if parts.username is not None:
+            raise UserError("EARMARK_S3_ENDPOINT holds a user: give the address alone, and keys in AWS_ACCESS_KEY_ID …")
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path:
             raise UserError(f"EARMARK_S3_ENDPOINT is {url}: give http:// or https://, the host and the port alone")
         ca_file = os.environ.get("EARMARK_S3_CA_FILE") or None

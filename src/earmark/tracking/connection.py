@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -44,6 +45,8 @@ DEFAULTS = {
 
 DAMAGED = ("file is not a database", "database disk image is malformed", "malformed database schema")
 """SQLite's words for a file that was altered."""
+
+USER_IN_URL = re.compile(r"//[^/@\s]+@")
 
 T = TypeVar("T")
 
@@ -185,8 +188,8 @@ def lost_race(error: Exception) -> bool:
 
 
 def one_line(error: BaseException) -> str:
-    """An error's cause in at most 200 characters: MLflow's messages carry stack traces and SQL."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    """An error's cause in at most 200 characters: MLflow's messages carry stack traces, SQL, and addresses with users."""
+    text = USER_IN_URL.sub("//", " ".join(str(error).split())) or type(error).__name__
     return text if len(text) <= 200 else text[:197] + "..."
 
 

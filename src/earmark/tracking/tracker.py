@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 from earmark.progress import Progress
-from earmark.tracking.connection import cause_of, connect, tracking_uri
+from earmark.tracking.connection import cause_of, connect, shown_uri, tracking_uri
 from earmark.tracking.context import DatasetFacts, RunContext
 from earmark.tracking.left import deliver_left
 from earmark.tracking.outbox import Outbox, Sender, left_behind
@@ -132,7 +132,7 @@ class ChildRun:
     def _missing(self) -> str:
         with self._lock:
             missing = f"{len(self._points) + self._dropped} metric points and the run's end"
-        text = f"MLflow ({self._uri}): {missing} of {self._name} not delivered ({self._cause})"
+        text = f"MLflow ({shown_uri(self._uri)}): {missing} of {self._name} not delivered ({self._cause})"
         if self._outbox.lost or self._dropped:
             return f"{text}; the run's last step writes the curves from the training's result"
         return f"{text}; they wait in {self._outbox.path} and go with the run's next step or attempt on this machine"
@@ -207,7 +207,7 @@ class ChildRun:
 
     def _complain(self, error: Exception) -> None:
         if self._cause is None:
-            text = f"MLflow ({self._uri}) does not take the figures of {self._name}; training goes on"
+            text = f"MLflow ({shown_uri(self._uri)}) does not take the figures of {self._name}; training goes on"
             self._progress.note(f"{text}, delivery is tried again ({cause_of(error, self._uri)})")
         self._cause = cause_of(error, self._uri)
 
