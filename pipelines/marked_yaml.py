@@ -14,6 +14,10 @@ from pydantic import BaseModel, ValidationError
 from earmark.errors import UserError, unknown_name
 
 T = TypeVar("T", bound=BaseModel)
+MOST_FIELDS = 100_000
+"""Aliases written out: a few lines of aliases to aliases are billions of fields."""
+UNREADABLE = (ValueError, LookupError, TypeError, RecursionError)
+"""What PyYAML raises besides its own errors: at dates and numbers that there are not, and at no end of brackets."""
 Place = tuple[str, ...]
 """A field's way from the root, list positions as digits: ``("profiles", "train", "tolerations", "0", "key")``."""
 
@@ -49,6 +53,8 @@ def read_marked(path: Path) -> Marked:
         if node is not None:
             _walk(path, node, (), lines, frozenset())
         return Marked(path, loader.construct_document(node) if node is not None else None, lines)
+    except UserError:
+        raise
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -57,6 +63,8 @@ def read_marked(path: Path) -> Marked:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark is not None else ""
         raise UserError(f"{path}{where}: this is not YAML: {getattr(error, 'problem', None) or error}") from None
+    except UNREADABLE as error:
+        raise UserError(f"{path} cannot be read as YAML ({error}): mend it") from None
 
 
 def validate(kind: type[T], marked: Marked, values: Any, origin: Callable[[Place], Place] = lambda place: place) -> T:
@@ -116,12 +124,16 @@ def _walk(path: Path, node: yaml.Node, place: Place, lines: dict[Place, int], ab
     if id(node) in above:
         raise UserError(f"{path}, line {node.start_mark.line + 1}: an alias names what it stands in: write it out")
     lines.setdefault(place, node.start_mark.line + 1)
+    if len(lines) > MOST_FIELDS:
+        raise UserError(f"{path} has more than {MOST_FIELDS} fields, its aliases written out: make it smaller")
     inside = above | {id(node)}
     if isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
             _walk(path, item, (*place, str(number)), lines, inside)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise UserError(f"{path}, line {key.start_mark.line + 1}: a field's name must be text")
             name = str(key.value)
             here, line = (*place, name), key.start_mark.line + 1
             if here in lines:

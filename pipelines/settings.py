@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from earmark.errors import UserError
+from earmark.pipelines.marked_yaml import UNREADABLE, read_marked
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -17,13 +18,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         UserError: no such file, or not YAML, or not a mapping; with the line.
     """
     try:
-        values = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise UserError(f"--config {path}: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", None)
-        where = f" in line {line + 1}" if line is not None else ""
-        raise UserError(f"--config {path} is not YAML{where}: {getattr(error, 'problem', error)}") from None
+        values = read_marked(path).values
+    except UserError as error:
+        raise UserError(f"--config {error}") from None
     if values is not None and not isinstance(values, dict):
         raise UserError(f"--config {path} must hold keys and values, as in `train: {{steps: 600}}`")
     return values or {}
@@ -40,7 +37,7 @@ def assignment(text: str) -> dict[str, Any]:
         raise UserError(f"--set {text!r}: write it as field=value, for example --set train.steps=600")
     try:
         nested: Any = yaml.safe_load(value)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, *UNREADABLE):
         nested = value
     for part in reversed(name.strip().split(".")):
         nested = {part: nested}

@@ -15,6 +15,9 @@ from earmark.errors import UserError
 
 MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)
 FOOTER = 48
+MOST_BITS = 70
+"""Ten groups of seven bits: no number takes more."""
+MOST_KEY = 4096
 FLOAT = 1
 """DT_FLOAT."""
 
@@ -104,8 +107,13 @@ def _entries(table: memoryview) -> Iterator[tuple[bytes, memoryview]]:
     footer = table[-FOOTER:]
     _, at = _handle(footer, 0)
     index, _ = _handle(footer, at)
+    left = len(table)
     for _, handle in _block(table, *index):
-        yield from _block(table, *_handle(handle, 0)[0])
+        start, size = _handle(handle, 0)[0]
+        left -= size
+        if left < 0:
+            raise _Broken("its blocks are longer than all of it")
+        yield from _block(table, start, size)
 
 
 def _block(table: memoryview, start: int, size: int) -> Iterator[tuple[bytes, memoryview]]:
@@ -121,6 +129,8 @@ def _block(table: memoryview, start: int, size: int) -> Iterator[tuple[bytes, me
         length, at = _varint(block, at)
         key = key[:shared] + bytes(block[at : at + own])
         at += own
+        if len(key) > MOST_KEY:
+            raise _Broken("a name without an end")
         yield key, block[at : at + length]
         at += length
 
@@ -133,12 +143,13 @@ def _handle(data: memoryview, at: int) -> tuple[tuple[int, int], int]:
 
 def _varint(data: memoryview, at: int) -> tuple[int, int]:
     value, shift = 0, 0
-    while True:
+    while shift < MOST_BITS:
         byte = data[at]
         value |= (byte & 0x7F) << shift
         at, shift = at + 1, shift + 7
         if byte < 0x80:
             return value, at
+    raise _Broken("a number without an end")
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, Any]]:
@@ -177,7 +188,9 @@ def _one(data: memoryview, number: int) -> memoryview:
     return value
 
 
-def _text(data: memoryview) -> str:
+def _text(data: memoryview | int) -> str:
+    if isinstance(data, int):
+        raise _Broken("a number where a text belongs")
     return bytes(data).decode()
 
 

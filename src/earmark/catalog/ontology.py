@@ -80,6 +80,8 @@ def parse_ontology(place: str, text: str) -> Ontology:
         entries = json.loads(text)
     except json.JSONDecodeError as error:
         raise UserError(f"{place} line {error.lineno} is not valid JSON ({error.msg}): mend it") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, lists without end
+        raise UserError(f"{place} cannot be read as JSON ({error}): mend it") from None
     if not isinstance(entries, list):
         raise UserError(f"{place} is not a list of classes, each with id, name and child_ids: mend it")
     for number, entry in enumerate(entries, start=1):

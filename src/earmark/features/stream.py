@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 
 from earmark.config import FeatureSpec
 from earmark.features.clip import EMPTY, LARGEST, NOT_FINITE, SHORT
-from earmark.features.decode import BLOCK_SAMPLES, DecodeError, dtype_of, open_sound, refuse_mp4, sound_blocks
+from earmark.features.decode import (
+    BLOCK_SAMPLES,
+    DecodeError,
+    check_rate,
+    dtype_of,
+    open_sound,
+    refuse_mp4,
+    sound_blocks,
+)
 from earmark.features.logmel import INTEGER_SCALE, frames_at_16k, padded_frames_at_16k, to_mono
 from earmark.features.quantise import quantise
 from earmark.features.spec import FLOOR, HOP, MEL_BANDS, PATCH_FRAMES, SAMPLE_RATE, frame_count, padded_samples
@@ -49,7 +57,7 @@ def open_blocks(path: Path) -> SoundBlocks:
     if not head:
         raise DecodeError("the file is empty")
     refuse_mp4(head)
-    if head[:4] == b"fLaC" or (head[:4] == b"OggS" and head[28:35] == b"\x01vorbis"):
+    if head[:4] == b"fLaC" or (head[:4] == b"OggS" and head[28:35] == b"\x01vorbis" and head[39:40] <= b"\x02"):
         return _miniaudio(path) or _soundfile(path)
     return _soundfile(path)
 
@@ -160,6 +168,7 @@ def _miniaudio(path: Path) -> SoundBlocks | None:
 
     try:
         info = soundfile.info(str(path))
+        check_rate(info.samplerate)
         kind = {"int16": "SIGNED16", "int32": "SIGNED32"}.get(dtype_of(info.subtype), "FLOAT32")
         frames = max(1, BLOCK_SAMPLES // info.channels)
         stream = miniaudio.stream_file(

@@ -131,8 +131,10 @@ def read_document(folder: Path, document_sha256: str | None = None) -> dict[str,
         raise _altered(path)
     try:
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UserError(f"{path} does not describe a model: it is no JSON") from None
+    if not isinstance(document, dict):
+        raise UserError(f"{path} does not describe a model: it holds no names and values")
     if document.get("package_version") != SCHEMA_VERSION:
         found = document.get("package_version")
         raise UserError(f"{folder} is a model package of schema {found} where this version reads {SCHEMA_VERSION}")

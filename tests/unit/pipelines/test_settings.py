@@ -35,7 +35,7 @@ def test_yaml_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("train: [", "not YAML in line 1"),
+        ("train: [", "line 1: this is not YAML"),
         ("- a", "keys and values"),
         ("a: !!python/object/apply:os.system [true]", "not YAML"),
     ],
