@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -281,21 +282,24 @@ def left_by(work):
         name: marker["files"]["weights.safetensors"] for name, marker in results.items() if "/train_model/" in name
     }
     ends = {path.parent.name: json.loads(path.read_bytes())["state"] for path in store.glob("runs/*/end.json")}
-    digests = {name: marker["digest"] for name, marker in results.items() if "/gate_model/" not in name}
-    gates = {
-        name: {key: marker["facts"][key] for key in ("name", "version", "outcome", "stands", "promotion")}
+    # A comparison tells how long training took, and what follows is keyed by it.
+    timed = ("compare_models", "register_model", "gate_model")
+    digests = {name: marker["digest"] for name, marker in results.items() if name.split("/")[1] not in timed}
+    counts = Counter(name.split("/")[1] for name in results)
+    gates = sorted(
+        [marker["facts"][key] for key in ("name", "version", "outcome", "stands", "promotion")]
         for name, marker in results.items()
         if "/gate_model/" in name
-    }
+    )
     causes = sorted(str(path.relative_to(store)) for path in store.glob("runs/*/errors/*.json"))
-    told = {"weights": weights, "scores": scores, "digests": digests, "gates": gates, "runs": ends, "causes": causes}
-    return {**told, **_in_mlflow(work / "mlflow.db")}
+    told = {"weights": weights, "scores": scores, "digests": digests, "results": dict(counts), "gates": gates}
+    return {**told, "runs": ends, "causes": causes, **_in_mlflow(work / "mlflow.db")}
 
 
 QUERIES = {
     "MLflow's runs": "select name, status, lifecycle_stage from runs where lifecycle_stage = 'active'",
     "MLflow's points": "select r.name, key, step, count(*) from metrics m join runs r on r.run_uuid = m.run_uuid "
-    "where r.lifecycle_stage = 'active' group by m.run_uuid, key, step",
+    "where r.lifecycle_stage = 'active' and key != 'final/uncounted_attempts' group by m.run_uuid, key, step",
     "MLflow's losses": "select r.name, key, step, value from metrics m join runs r on r.run_uuid = m.run_uuid "
     "where key in ('train/loss', 'validation/map', 'validation/auc', 'test/map', 'test/auc')",
     "parameters": "select r.name, key, case when r.name = 'earmark' then '' else value end "
