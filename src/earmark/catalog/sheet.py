@@ -29,6 +29,10 @@ OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 """What may stand where commas should. Not guessed: ``;`` is also what separates the labels of a cell."""
 
 
+MOST_TOLD = 1000
+"""Characters of a header in a message: what is no CSV has one of any length."""
+
+
 @dataclass(frozen=True)
 class Sheet:
     """The known columns of a CSV.
@@ -131,7 +135,7 @@ class Sheet:
     def without(self, *needed: str) -> UserError:
         """The error for columns that are needed and not there; names those that are."""
         named = " and ".join(_named(self.aliases[name]) for name in needed if name not in self.columns)
-        has = f"the columns {', '.join(self.header)}" if self.header else "no columns"
+        has = f"the columns {', '.join(self.header)[:MOST_TOLD]}" if self.header else "no columns"
         return UserError(f"{self.place} has {has} and needs {named}: rename or add the column")
 
 
