@@ -18,7 +18,7 @@ from earmark.pipelines.local import open_place, run_pipeline
 from earmark.pipelines.requests import absolute, ask_compare
 from earmark.pipelines.terminal import print_json, print_table
 from earmark.planning import Cluster, Corpus, Plan, Rates, estimate, read_rates, write_rates
-from earmark.planning.cost import Prices, bottleneck, duration, number, size
+from earmark.planning.cost import Prices, bottleneck, duration, hours, number, size
 from earmark.planning.probe import CLIPS, SHARES, Sample, make_sample, measure
 from earmark.planning.rates import STEPS, rounded
 from earmark.planning.sizes import network_size
@@ -195,8 +195,8 @@ def _print(plan: Plan, prices: Prices, experiment: Experiment) -> None:
             row.title + (f" ×{row.pods}" if row.pods > 1 else ""),
             duration(row.seconds),
             max(row.parts, key=lambda name, row=row: row.parts[name]),  # type: ignore[misc]
-            f"{row.core_hours:,.3g}",
-            f"{row.gpu_hours:,.3g}" if row.gpus else "–",
+            hours(row.core_hours),
+            hours(row.gpu_hours) if row.gpus else "–",
             size(row.memory),
             size(row.written),
             number(row.requests.writes),
@@ -208,8 +208,8 @@ def _print(plan: Plan, prices: Prices, experiment: Experiment) -> None:
         "in all",
         duration(plan.seconds),
         "",
-        f"{sum(row.core_hours for row in plan.rows):,.3g}",
-        f"{sum(row.gpu_hours for row in plan.rows):,.3g}" if plan.cluster.gpus else "–",
+        hours(sum(row.core_hours for row in plan.rows)),
+        hours(sum(row.gpu_hours for row in plan.rows)) if plan.cluster.gpus else "–",
         size(max(row.memory for row in plan.rows)),
         size(plan.written),
         number(plan.requests.writes),

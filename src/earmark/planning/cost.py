@@ -56,7 +56,7 @@ class Prices:
 
 
 def bottleneck(plan: Plan, experiment: Experiment) -> list[str]:
-    """Sentences: what takes most of the time, what more pods, cores or GPUs would make of it, the largest pod."""
+    """Sentences: what takes most of the time, what more pods, cores or GPUs would make of it, what a node must hold."""
     longest = max(plan.rows, key=lambda row: row.seconds)
     part = max(longest.parts, key=lambda name: longest.parts[name])
     share = longest.seconds / plan.seconds if plan.seconds else 0.0
@@ -73,6 +73,8 @@ def bottleneck(plan: Plan, experiment: Experiment) -> list[str]:
     told.append(f"In all {duration(plan.seconds)}; with {', with '.join(gains)}.")
     largest = max(plan.rows, key=lambda row: row.memory)
     told.append(f"The largest pod is {largest.title}'s: {size(largest.memory)} of memory.")
+    frames = size(plan.sizes.frame_bytes)
+    told.append(f"Unless the store is a folder, a node that trains or evaluates keeps a copy of the frames: {frames}.")
     return told
 
 
@@ -95,6 +97,11 @@ def size(count: float) -> str:
         if count < limit:
             return f"{count / unit:,.3g} {name}" if count / unit < 1000 else f"{count / unit:,.0f} {name}"
     return f"{count / 1e15:,.3g} PB"
+
+
+def hours(count: float) -> str:
+    """``0.0237``, ``12.1``, ``1,440``."""
+    return f"{count:,.0f}" if count >= 100 else f"{count:.3g}"
 
 
 def number(count: float) -> str:

@@ -208,7 +208,7 @@ class _Steps:
         network, train, gpus = self.rates.network(config.architecture.name), config.train, self.cluster.gpus
         steps = stated_steps(train, self.sizes.patches * self.sizes.train_clips // self.clips) or 0
         validations = math.ceil(1 / train.validate_every_share) if self.sizes.validation_clips else 0
-        windows = self.sizes.validation_clips * self.sizes.windows
+        windows = self.sizes.validation_clips * self._windows
         scored = self.sizes.validation_clips * self.labels / self.rates.metrics_scores_per_second
         parts = self._opened(silence=train.max_silent_share < 1) | {
             "steps": steps * train.batch_size / self._faster(network.train),
@@ -231,7 +231,7 @@ class _Steps:
         rate = self.rates.network(config.architecture.name).score * (self._share if not self.cluster.gpus else 1.0)
         cells = clips * self.labels
         parts = self._opened(silence=False) | {
-            "scores": clips * self.sizes.windows / rate,
+            "scores": clips * self._windows / rate,
             "intervals": cells * config.evaluate.bootstrap_resamples / self.rates.bootstrap_draws_per_second,
             "metrics": cells / self.rates.metrics_scores_per_second,
         }
@@ -251,9 +251,9 @@ class _Steps:
     def register_model(self, config: Config, size: NetworkSize) -> Row:
         """The package, its program for others and the PCA of 4,096 training patches; the largest network's."""
         score = self.rates.network(config.architecture.name).score * (self._share if not self.cluster.gpus else 1.0)
-        windows = min(rows.PCA_PATCHES, self.sizes.train_clips * self.sizes.windows)
+        windows = min(rows.PCA_PATCHES, self.sizes.train_clips * self._windows)
         parts = self._opened(silence=True) | {"embeddings": windows / score}
-        memory = self.memory.open() + 4 * size.state
+        memory = self.memory.register(size)
         return self._row("register_model", parts, memory, rows.DOCUMENT_BYTES, 0, self.asked.register_model(size))
 
     def gate_model(self) -> Row:
@@ -274,6 +274,11 @@ class _Steps:
     @property
     def _store(self) -> float:
         return self.rates.store_bytes_per_second
+
+    @property
+    def _windows(self) -> float:
+        """Patches of a clip that are scored."""
+        return self.sizes.windows * self.rates.sounding_share
 
     @property
     def _share(self) -> float:

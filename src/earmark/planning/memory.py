@@ -17,6 +17,8 @@ PLAIN, TORCH = 250e6, 700e6
 CATALOG_CLIP, WANTED_CLIP, JOIN_CLIP, OPEN_CLIP = 3_000, 1_500, 3_000, 1_000
 START_BYTES = 57
 """Of a training patch's possible first frame while silence is looked for."""
+ARRAY_BYTES = 250
+"""Of two arrays a clip, whatever is in them."""
 DECODED_SECOND = 3 * 4 * 48_000
 """Samples of a second of sound, as decoded, as mono and resampled."""
 HELD_ACTIVATIONS = 4.0
@@ -60,6 +62,11 @@ class Memory:
         """Scores and targets of both parts, their copies while they are ranked, and a block of resamples."""
         cells = max(self.sizes.validation_clips, self.sizes.test_clips) * self.sizes.corpus.labels
         return self.open() + size.state + cells * (4 + 4 + 4 + 8 + 8) + 200e6
+
+    def register(self, size: NetworkSize) -> float:
+        """Where the patches of every training clip begin; the weights and what is exported of them."""
+        starts = self.sizes.train_clips * (9 * self.sizes.windows + ARRAY_BYTES)
+        return self.open() + starts + 4 * size.state
 
     def compare(self, networks: int) -> float:
         """Scores of the first network, tables of all."""

@@ -134,7 +134,7 @@ def measure(
         found |= _metric_rates()
         networks = {}
         dataset = _dataset(folder / "open", sample.folder, base, corpus)
-        found |= {"scan_bytes_per_second": _scan_rate(dataset, base)}
+        found |= {"scan_bytes_per_second": _scan_rate(dataset, base), "sounding_share": _sounding_share(dataset, base)}
         for variant in experiment.variants:
             told(variant.name)
             networks[variant.name] = _network_rates(dataset, experiment.variant(variant.name), corpus)
@@ -186,9 +186,10 @@ def _steps_on(data: Path, kept: Path, config: Config) -> dict[str, float]:
         took[step] = clock() - began
         return value
 
-    catalog = timed("catalog", lambda: build_catalog(store, str(data), config.data, SILENT))
+    build = partial(build_catalog, store, str(data), config.data, SILENT)
+    catalog = timed("catalog", build, time.perf_counter)  # headers are read by other processes
     extract = partial(extract_features, store, catalog, config.features, config.data, SILENT)
-    timed("extract", extract, time.perf_counter)  # by processes of its own
+    timed("extract", extract, time.perf_counter)  # and so are sounds
     # Another level of silence is another result of the same features: what is left is the joining.
     other = config.data.model_copy(update={"silence_dbfs": config.data.silence_dbfs - 1.0})
     patches = timed("join", lambda: extract_features(store, catalog, config.features, other, SILENT))
@@ -289,6 +290,19 @@ def _scan_rate(dataset: Dataset, config: Config) -> float:
         eligible(dataset, config)
 
     return size / _best(scan, ROUNDS, time.process_time)
+
+
+def _sounding_share(dataset: Dataset, config: Config) -> float:
+    """Of the clips' patches as they are scored, those with sound."""
+    from earmark.evaluation.windows import window_starts
+
+    found = total = 0
+    for clip in (clip for split in ("train", "validation", "test") for clip in dataset.clips(split)):
+        frames_TF = dataset.frames.clip(clip.shard, clip.first_row, clip.rows)
+        hop = config.evaluate.hop_seconds
+        found += len(window_starts(frames_TF, config.features, hop, config.evaluate.max_silent_share))
+        total += len(window_starts(frames_TF, config.features, hop))
+    return found / total
 
 
 def _network_rates(dataset: Dataset, config: Config, corpus: Corpus) -> NetworkRates:

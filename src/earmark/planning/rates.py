@@ -67,6 +67,8 @@ class Rates(Part):
     """The same of clips that have no length: what each costs beside its sound, on one core."""
     encoded_bytes_per_second: Rate
     """Bytes of files in a second of sound."""
+    sounding_share: float = Field(default=1.0, gt=0.0, le=1.0)
+    """Of a clip's patches, those that are scored: not those of digital silence."""
     join_clips_per_second: Rate
     """Clips whose parts are joined by ``extract_features``."""
     assemble_clips_per_second: Rate
