@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -109,9 +109,10 @@ def held(place: Place, run: str) -> Iterator[None]:
                 f"run {run} is running already in {place.work} (process {file.read().strip()}): wait for its end, or "
                 "stop that process; `earmark runs` shows how it ended"
             )
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        with suppress(OSError):  # a full disk
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
         yield
 
 
@@ -134,7 +135,7 @@ def run_pipeline(place: Place, pipeline: str, run: str, arguments: Mapping[str, 
     command = [sys.executable, "-m", "earmark.pipelines.runner"]
     errors: list[Mapping[str, Any]] = []
     begun: list[str] = []
-    with place.log(run).open("a") as log:
+    with place.log(run).open("ab", buffering=0) as log:
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -181,13 +182,16 @@ def _lock(file: IO[str]) -> bool:
     return True
 
 
-def _relay(stream: IO[str], log: IO[str], watcher: Watcher, errors: list[Mapping[str, Any]], begun: list[str]) -> None:
+def _relay(
+    stream: IO[str], log: IO[bytes], watcher: Watcher, errors: list[Mapping[str, Any]], begun: list[str]
+) -> None:
     """Events to the watcher, everything else to the log; ``begun`` holds what began since a step ended."""
     for line in stream:
         event = _event(line)
         if event is None or event["earmark"] != "progress":
-            log.write(line)
-            log.flush()
+            # A full disk is for the steps to tell; whoever watches must go on reading them.
+            with suppress(OSError):
+                log.write(line.encode())
         if event is not None:
             if event["earmark"] == "error":
                 errors.append(event)
