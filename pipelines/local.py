@@ -110,9 +110,8 @@ def held(place: Place, run: str) -> Iterator[None]:
                 "stop that process; `earmark runs` shows how it ended"
             )
         with suppress(OSError):  # a full disk
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+            os.ftruncate(file.fileno(), 0)
+            os.write(file.fileno(), str(os.getpid()).encode())
         yield
 
 
