@@ -64,7 +64,7 @@ def test_what_a_parser_is_given_it_takes_or_refuses_in_a_line(parser, tmp_path_f
         ("config", b"? [a, b]\n: c", "a field's name must be text"),
         ("config", ALIASES, "more than 100000 fields"),
         ("package", b"[1]", "holds no names and values"),
-        ("tfrecord", b"\xff" * 1_000_000, "no clip with audio_embedding"),
+        ("example", b"\xff" * 1_000_000, "no clip with audio_embedding"),
     ],
 )
 def test_what_parsers_stumbled_over(name, data, message, tmp_path):
