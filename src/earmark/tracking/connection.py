@@ -203,6 +203,12 @@ def remedy(error: BaseException, uri: str) -> str | None:
     text, host = str(error), urlsplit(uri).netloc.rpartition("@")[2]
     if (damage := next((words for words in DAMAGED if words in text), None)) is not None:
         return _damaged(damage)
+    if "database or disk is full" in text:
+        return "the disk of its database is full: free some space and run the same command again"
+    if "attempt to write a readonly database" in text:
+        return (
+            "its database cannot be written: see to the rights of its file and folder, and that the disk takes writes"
+        )
     status = _http_status(error)
     if "Invalid Host header" in text:
         return f"the server refuses the host name {host}: start `mlflow server` with --allowed-hosts {host}"
