@@ -188,7 +188,7 @@ def lost_race(error: Exception) -> bool:
 
 
 def one_line(error: BaseException) -> str:
-    """An error's cause in at most 200 characters: MLflow's messages carry stack traces, SQL, and addresses with users."""
+    """An error's cause in at most 200 characters: MLflow's carry stack traces, SQL, and addresses with users."""
     text = USER_IN_URL.sub("//", " ".join(str(error).split())) or type(error).__name__
     return text if len(text) <= 200 else text[:197] + "..."
 
