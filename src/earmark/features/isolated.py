@@ -43,6 +43,7 @@ WALL = 10.0
 """A worker that has not answered after so many times its processor time is at a standstill."""
 MEMORY_MIB, MEMORY_TIMES = 1024, 128
 """Memory that a file may take beyond what a worker has: so much, and so many times the file's size."""
+CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 MOST_READ = 4 << 20
 SAMPLE_KINDS = ("int16", "int32", "float32", "float64")
 # A worker that is gone, that does not answer, or whose answer is not what it should be.
@@ -170,8 +171,13 @@ def prepare(frames: bool = True) -> None:
 
 
 def cores() -> int:
-    """Processors that this process may use: as many workers keep them busy."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Processors that this process may use, by its affinity and its container's limit: so many workers are enough."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = map(int, CPU_MAX.read_text().split())
+    except (OSError, ValueError):  # no such limit
+        return count
+    return max(1, min(count, -(-quota // period)))
 
 
 class Workers:
@@ -205,12 +211,14 @@ class Workers:
         for pid in list(self._busy):  # its thread buries it: until then the number is no one else's
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        idle: list[_Worker | None] = []
         with suppress(queue.Empty):
-            idle = [self._free.get_nowait() for _ in range(self._free.qsize())]
-            for worker in idle:
-                if worker is not None:
-                    self._nursery.bury(worker)
-                self._free.put(None)
+            while True:
+                idle.append(self._free.get_nowait())
+        for worker in idle:
+            if worker is not None:
+                self._nursery.bury(worker)
+            self._free.put(None)
 
     def frames(self, audio: bytes | BinaryIO, size: int, spec: FeatureSpec, segments: Sequence[Segment]) -> Found:
         """Stored-precision frames (T, 64) and facts of segments of a file, as :mod:`earmark.features.clip` makes them.
@@ -238,7 +246,6 @@ class Workers:
 
     def header(self, audio: bytes | BinaryIO, size: int) -> tuple[int, int, float] | None:
         """Rate, channels and seconds that a file's header claims, None where it cannot be read."""
-
         try:
             with self._asked({"do": "header"}, audio, size) as (document, _):
                 rate, channels, seconds = document["header"]

@@ -186,3 +186,13 @@ def test_a_worker_knows_no_secret(monkeypatch, recordings):
         assert one(some, recordings[0].read_bytes())[1].reason is None
         process = some._nursery._process.pid
         assert b"planted" not in Path(f"/proc/{process}/environ").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("limit", "most"), [("50000 100000", 1), ("100000 100000", 1), ("max 100000", 10**6), (None, 10**6)]
+)
+def test_a_containers_limit_counts(tmp_path, monkeypatch, limit, most):
+    if limit is not None:
+        (tmp_path / "cpu.max").write_text(limit)
+    monkeypatch.setattr(isolated, "CPU_MAX", tmp_path / "cpu.max")
+    assert isolated.cores() == min(most, len(os.sched_getaffinity(0)))
