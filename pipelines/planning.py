@@ -19,8 +19,9 @@ from earmark.pipelines.requests import absolute, ask_compare
 from earmark.pipelines.terminal import print_json, print_table
 from earmark.planning import Cluster, Corpus, Plan, Rates, estimate, read_rates, write_rates
 from earmark.planning.cost import Prices, bottleneck, duration, hours, number, size
-from earmark.planning.probe import CLIPS, SHARES, Sample, make_sample, measure
-from earmark.planning.rates import STEPS, rounded
+from earmark.planning.estimate import check, processes
+from earmark.planning.probe import CLIPS, LABELS, SHARES, Sample, make_sample, measure
+from earmark.planning.rates import rounded
 from earmark.planning.sizes import network_size
 from earmark.planning.stated import stated_gpu, with_stated_gpu
 from earmark.progress import Progress
@@ -28,7 +29,8 @@ from earmark.store import open_store
 from earmark.store.usage import spent
 from earmark.training.processes import visible_gpus
 
-PROBE_STEPS = 4
+PROBE_STEPS, MOST_PROBE_SECONDS = 4, 15.0
+"""Steps of the run in small, and what these and its scores may take: export and registering depend on the network."""
 MOST_SAMPLE_BYTES = 256_000_000
 
 
@@ -55,6 +57,7 @@ def show_plan(wanted: Wanted, prices: Prices, work: str, json: bool) -> None:
         UserError: a config, rates or a corpus that cannot be.
     """
     experiment = compare_request(wanted.preset, wanted.patch, wanted.architectures)
+    check(wanted.corpus, experiment)
     rates = rates_of(wanted, experiment, work)
     gpus = wanted.gpus if wanted.gpus is not None else int(bool(rates.gpu))
     if gpus and not rates.gpu:
@@ -74,14 +77,11 @@ def rates_of(wanted: Wanted, experiment: Experiment, work: str) -> Rates:
     if wanted.rates is not None:
         return read_rates(wanted.rates)
     progress = Progress("plan", stream=sys.stderr)
-    smallest = min(
-        (variant.name for variant in experiment.variants),
-        key=lambda name: network_size(experiment.variant(name), wanted.corpus.labels).multiplies,
-    )
     if wanted.gpus and not visible_gpus():
         names = [variant.name for variant in experiment.variants]
         stated_gpu(names, experiment.base.architecture.width)  # refused now, not after what is measured
         progress.note("no GPU is here: networks' rates on one are stated, not measured")
+        smallest = _largest_first(experiment, wanted.corpus.labels)[-1]
         experiment = compare_request(wanted.preset, wanted.patch, [smallest])
     place = open_place(work)
     with tempfile.TemporaryDirectory(prefix="earmark-plan-") as folder:
@@ -89,29 +89,47 @@ def rates_of(wanted: Wanted, experiment: Experiment, work: str) -> Rates:
         store = open_store(place.environment()["EARMARK_STORE"])
         rates = measure(wanted.corpus, experiment, sample, store, {}, 0.0, progress)
         progress.note(f"a run of {CLIPS} clips and {PROBE_STEPS} steps")
-        return _with_fixed(rates, sample, wanted, smallest, Path(folder, "work"))
+        return _with_fixed(rates, sample, wanted, experiment, Path(folder, "work"))
 
 
-def _with_fixed(rates: Rates, sample: Sample, wanted: Wanted, network: str, work: Path) -> Rates:
+def _with_fixed(rates: Rates, sample: Sample, wanted: Wanted, experiment: Experiment, work: Path) -> Rates:
     """The rates with what steps take of anything: a run of a few clips and steps, less what the rates say of those."""
-    short = {"data": SHARES, "train": {"steps": PROBE_STEPS, "batch_size": rates.batch_size, "micro_batch_size": None}}
-    request = ask_compare(str(sample.folder), wanted.preset, [network], merge(wanted.patch, short), "plan")
-    small = compare_request(wanted.preset, merge(wanted.patch, short), [network])
+    corpus = Corpus(CLIPS, sample.seconds / CLIPS, LABELS, single_label=True)
+    patch = _in_small(wanted.patch, rates.batch_size)
+    for network in _largest_first(experiment, wanted.corpus.labels):
+        small = compare_request(wanted.preset, patch, [network])
+        planned = estimate(corpus, small, rates, Cluster(rates.cores, gpus=min(1, visible_gpus())))
+        if planned.seconds <= MOST_PROBE_SECONDS:  # else a smaller one, and at last the smallest whatever it takes
+            break
+    request = ask_compare(str(sample.folder), wanted.preset, [network], patch, "plan")
     own = {"EARMARK_STORE": str(work / "store"), "MLFLOW_TRACKING_URI": f"sqlite:///{work / 'mlflow.db'}"}
-    with changed_environment(**own, EARMARK_FEATURE_PODS="1"):
+    # Nobody is told of this run.
+    with changed_environment(**own, EARMARK_FEATURE_PODS="1", EARMARK_WEBHOOK_URL=""):
         place = open_place(work)
         began = time.monotonic()
         run_pipeline(place, "compare", request.run, {**request.arguments, "run": request.run}, _Quiet())
         took = time.monotonic() - began
     store = open_store(own["EARMARK_STORE"])
-    corpus = Corpus(CLIPS, sample.seconds / CLIPS, 4, single_label=True)
-    planned = estimate(corpus, small, rates, Cluster(rates.cores, gpus=min(1, visible_gpus())))
     fixed: dict[str, float] = {}
     for row in planned.rows:
         title = {"extract_part": "extract_part.1"}.get(row.title, row.title)
         fixed[row.step] = max(0.0, spent(store, request.run, title).seconds - row.seconds)
-    start = (took - spent(store, request.run).seconds) / (len(STEPS) + 2)
+    start = (took - spent(store, request.run).seconds) / processes(planned.rows)
     return rates.model_copy(update={"step_seconds": fixed, "start_seconds": max(0.0, start)})
+
+
+def _in_small(patch: Mapping[str, Any], batch_size: int) -> dict[str, Any]:
+    """The config's patch without what is said of the real data's labels and splits, for a few steps."""
+    kept = {name: value for name, value in patch.items() if name not in ("data", "gate")}
+    train: dict[str, Any] = {"steps": PROBE_STEPS, "batch_size": batch_size, "micro_batch_size": None}
+    train |= {"labels": None, "clip_share": 1.0, "clips_per_label": None}
+    return merge(kept, {"data": SHARES, "train": train, "evaluate": {"labels": None}})
+
+
+def _largest_first(experiment: Experiment, labels: int) -> list[str]:
+    """Networks by their multiplies."""
+    sizes = {each.name: network_size(experiment.variant(each.name), labels) for each in experiment.variants}
+    return sorted(sizes, key=lambda name: -sizes[name].multiplies)
 
 
 class _Quiet:

@@ -58,6 +58,7 @@ def plan(
 
     For example: earmark plan --clips 2000000 --seconds 10 --labels 527 --steps 100000 --gpus 1 --pods 16
     """
+    import earmark.components.adapter  # noqa: F401  (threads wait as in a step; read when torch is loaded)
     from earmark.pipelines.planning import Wanted, show_plan
     from earmark.planning import Corpus
     from earmark.planning.cost import Prices

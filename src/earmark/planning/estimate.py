@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from earmark.catalog.headers import FILES_A_PART
 from earmark.config import Config, Experiment
 from earmark.errors import UserError
+from earmark.features import PATCH_FRAMES
 from earmark.planning import sizes as rows
 from earmark.planning.memory import Memory
 from earmark.planning.rates import Rates
@@ -111,13 +112,14 @@ def estimate(corpus: Corpus, experiment: Experiment, rates: Rates, cluster: Clus
         UserError: a training goes by minutes, a network has no rate or another width than the rates', or the corpus
             is too small.
     """
+    check(corpus, experiment)
     base = Sizes(corpus, experiment.base)
-    _check(base, experiment, rates)
     steps = _Steps(base, rates, cluster)
     found = [steps.build_catalog(), steps.extract_part(), steps.extract_features(), steps.assemble_dataset()]
     sizes: dict[str, NetworkSize] = {}
     for variant in experiment.variants:
         config = experiment.variant(variant.name)
+        _check_width(config, rates)
         sizes[variant.name] = network_size(config, corpus.labels)
         own = _Steps(Sizes(corpus, config), rates, cluster)
         found += [
@@ -130,27 +132,40 @@ def estimate(corpus: Corpus, experiment: Experiment, rates: Rates, cluster: Clus
         steps.register_model(experiment.variant(largest), sizes[largest]),
         steps.gate_model(),
     ]
-    starting = (len(found) + PREPARATIONS - 1) * rates.start_seconds
+    starting = processes(found) * rates.start_seconds
     return Plan(corpus, cluster, rates, base, tuple(found), starting)
 
 
-def _check(sizes: Sizes, experiment: Experiment, rates: Rates) -> None:
-    if sizes.frames < 96:
-        raise UserError(f"--seconds {sizes.corpus.seconds:g} is shorter than a patch and the tail is dropped: give 1")
+def processes(found: Sequence[Row]) -> int:
+    """How many are started one after another: ``gate_model`` is of ``register_model``'s."""
+    return len(found) + PREPARATIONS - 1
+
+
+def check(corpus: Corpus, experiment: Experiment) -> None:
+    """Whether there is anything to plan.
+
+    Raises:
+        UserError: a training goes by minutes, or the corpus is too small.
+    """
+    sizes = Sizes(corpus, experiment.base)
+    if sizes.frames < PATCH_FRAMES:
+        raise UserError(f"--seconds {corpus.seconds:g} is shorter than a patch and the tail is dropped: give 1")
     if not (sizes.train_clips and sizes.test_clips):
         raise UserError(
-            f"--clips {sizes.corpus.clips} leave {sizes.train_clips} to train on and {sizes.test_clips} to test: give "
-            "more clips, or other shares (--set data.test_share=0.2)"
+            f"--clips {corpus.clips} leave {sizes.train_clips} to train on and {sizes.test_clips} to test: give more "
+            "clips, or other shares (--set data.test_share=0.2)"
         )
-    for variant in experiment.variants:
-        config = experiment.variant(variant.name)
-        if config.train.minutes is not None:
-            raise UserError("training that goes by minutes has no steps to plan: give --steps or --epochs")
-        if not math.isclose(config.architecture.width, rates.width):
-            raise UserError(
-                f"the rates ({rates.source}) are of networks of width {rates.width:g}, and {variant.name} has width "
-                f"{config.architecture.width:g}: leave --rates out to measure them, or set architecture.width"
-            )
+    if any(experiment.variant(variant.name).train.minutes is not None for variant in experiment.variants):
+        raise UserError("training that goes by minutes has no steps to plan: give --steps or --epochs")
+
+
+def _check_width(config: Config, rates: Rates) -> None:
+    width = config.architecture.width
+    if not math.isclose(width, rates.width):
+        raise UserError(
+            f"the rates ({rates.source}) are of networks of width {rates.width:g}, and {config.architecture.name} has "
+            f"width {width:g}: leave --rates out to measure them, or set architecture.width"
+        )
 
 
 class _Steps:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from earmark.catalog import Dataset, assemble_dataset, build_catalog, list_clips
-from earmark.config import Config, Experiment
+from earmark.config import Config, DataConfig, Experiment
 from earmark.features import MEL_BANDS, PATCH_FRAMES, SAMPLE_RATE, extract_features
 from earmark.planning.rates import NetworkRates, Rates
 from earmark.planning.sizes import Corpus
@@ -121,7 +121,7 @@ def measure(
         progress.update(done, 4 + len(experiment.variants), "rates", now=what)
         done += 1
 
-    base = experiment.base
+    base = experiment.base.model_copy(update={"data": DataConfig()})  # the sample's own labels and splits
     with tempfile.TemporaryDirectory(prefix="earmark-plan-") as name:
         folder = Path(name)
         told("rows")
@@ -255,7 +255,7 @@ def _metric_rates() -> dict[str, float]:
         lambda: bootstrap(targets_NC, scores_NC, groups=groups, resamples=resamples), ROUNDS, time.process_time
     )
     # The fit is of two parts.
-    scored = _best(others, ROUNDS, time.process_time) / 2
+    scored = _best(others, ROUNDS) / 2
     return {
         "bootstrap_draws_per_second": resamples * targets_NC.size / drawn,
         "metrics_scores_per_second": targets_NC.size / scored,
