@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from earmark.pipelines.cli import main
+
 EARMARK = Path(sys.executable).with_name("earmark")
 WITHOUT_TORCH = Path(__file__).parents[1] / "support" / "without_torch"
 # Small and short, so that a whole graph takes seconds: what is tested is the chain, not the networks.
@@ -29,6 +31,25 @@ def earmark(*arguments, cwd=None, **more):
     """Run the command to its end."""
     command = [str(EARMARK), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment(**more), check=False)
+
+
+@pytest.fixture
+def refused(monkeypatch, capfd):
+    """Runs the command in this process: it must end with exit code 2 and only errors, which are returned."""
+
+    def run(*arguments):
+        for name in [name for name in os.environ if name.startswith(("EARMARK_", "MLFLOW_"))]:
+            monkeypatch.delenv(name)
+        monkeypatch.setattr(sys, "argv", ["earmark", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        printed = capfd.readouterr()
+        assert end.value.code == 2, printed.err
+        assert printed.out == ""
+        assert "Traceback" not in printed.err
+        return printed.err
+
+    return run
 
 
 @pytest.fixture(scope="session")

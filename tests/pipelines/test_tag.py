@@ -128,17 +128,26 @@ def test_a_label_track_for_audacity(tag, clips):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["x.wav", "--raw", "16000"], "--raw tells what standard input holds"),
-        (["-", "--raw", "fast"], "give RATE"),
-        (["x.wav", "--format", "xml"], "unknown format 'xml'"),
         (["x.wav", "--model", "nobody"], "model 'nobody' has no version or alias"),
-        (["nowhere/*.wav"], "matches no audio file"),
-        (["a.wav", "b.wav", "--format", "audacity"], "a label track is of one file"),
         (["x.wav", "--output", "no/such/folder/x"], "cannot write no/such/folder/x"),
     ],
 )
-def test_what_cannot_be_asked_is_told_with_the_remedy(tag, arguments, message):
+def test_a_model_or_a_place_that_is_not_there_is_told_with_the_remedy(tag, arguments, message):
     done = tag(*arguments)
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["x.wav", "--raw", "16000"], "--raw tells what standard input holds"),
+        (["-", "--raw", "fast"], "give RATE"),
+        (["x.wav", "--format", "xml"], "unknown format 'xml'"),
+        (["nowhere/*.wav"], "matches no audio file"),
+        (["a.wav", "b.wav", "--format", "audacity"], "a label track is of one file"),
+    ],
+)
+def test_what_cannot_be_asked_is_told_with_the_remedy(refused, arguments, message, tmp_path):
+    assert message in refused("tag", *arguments, "--work", tmp_path)
