@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -79,6 +80,7 @@ class Batches:
             patches = balanced(patches, labels_K, self.n_labels, config.train.balance, config.seed)
         self.sampler = Sampler(patches, size, config.seed)
         self.resident: Resident | None = None
+        self._expected: dict[int, tuple[I64, I64]] = {}
 
     def keep_on(self, device: torch.device, free_bytes: int) -> bool:
         """Keep the training clips' frames on a device if ``train.resident_share`` of its free memory takes them."""
@@ -92,16 +94,16 @@ class Batches:
     def expect(self, step: int) -> None:
         """Have the system read what the batch of a step needs."""
         if self.resident is None:
-            clip_B, start_B = self.sampler.batch(step)
+            clip_B, start_B = self._expected[step] = self.sampler.batch(step)
             self.frames.expect(self.shard_K[clip_B], self.first_row_K[clip_B] + start_B)
 
     def at(self, step: int) -> Batch:
         """The batch of a step: the same whenever and wherever it is asked for."""
-        clip_B, start_B = self.sampler.batch(step)
+        clip_B, start_B = self._expected.pop(step, None) or self.sampler.batch(step)
         x_BTF = self._frames(clip_B, start_B)
+        labels_B = [self.clips[clip].labels for clip in clip_B.tolist()]
         y_BC = np.zeros((len(clip_B), self.n_labels), dtype=np.float32)
-        for row, clip in enumerate(clip_B):
-            y_BC[row, list(self.clips[clip].labels)] = 1.0
+        y_BC[np.arange(len(clip_B)).repeat([*map(len, labels_B)]), [*chain.from_iterable(labels_B)]] = 1.0
         draws = draw(self.config.augment, len(clip_B), PATCH_FRAMES, MEL_BANDS, self.config.seed, step)
         return Batch(x_BTF, torch.from_numpy(y_BC), draws)
 
