@@ -68,10 +68,10 @@ def main(stage: str, rows: int, folder: Path) -> None:
     }[stage]
     started = time.process_time()
     note = work(rows, folder)
-    print(json.dumps({"seconds": time.process_time() - started, "mib": _peak_mib(), "note": note}))
+    print(json.dumps({"seconds": time.process_time() - started, "mib": peak_mib(), "note": note}))
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
     """Of this process; ``ru_maxrss`` would count what the parent had when it started this one."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024

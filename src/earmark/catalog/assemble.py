@@ -111,7 +111,7 @@ def _assemble(
     progress.note(f"{counts}; {found.num_rows} findings, {left_out} clips left out{balanced_out}")
 
 
-def _keys(clips: pa.Table) -> pa.Array:
+def _keys(clips: pa.Table) -> pa.Array[Any]:
     """The key of each clip."""
     import pyarrow as pa
 
@@ -125,7 +125,7 @@ def _keys(clips: pa.Table) -> pa.Array:
 
 def _unbalanced(
     clips: pa.Table,
-    keys: pa.Array,
+    keys: pa.Array[Any],
     split_N: NDArray[np.int8],
     usable_N: NDArray[np.bool_],
     n_labels: int,
@@ -135,13 +135,9 @@ def _unbalanced(
     out_N = np.zeros(len(keys), bool)
     if config.balanced_test is not None:
         (test,) = np.nonzero(usable_N & (split_N == TEST))
-        chosen = balanced(
-            keys.take(test).to_pylist(),
-            clips["labels"].take(test).to_pylist(),
-            n_labels,
-            config.balanced_test,
-            config.balanced_cap,
-        )
+        rows = clips.select(["labels"]).append_column("key", keys).take(test)
+        own = column(rows, "key"), column(rows, "labels")
+        chosen = balanced(*own, n_labels, config.balanced_test, config.balanced_cap)
         out_N[test[~chosen]] = True
     return out_N
 
@@ -182,7 +178,7 @@ def _with_folds(clips: pa.Table, folds: Sequence[str]) -> pa.Table:
 
 
 def _table(
-    clips: pa.Table, keys: pa.Array, split_N: NDArray[np.int8], usable_N: NDArray[np.bool_], index: pa.Table
+    clips: pa.Table, keys: pa.Array[Any], split_N: NDArray[np.int8], usable_N: NDArray[np.bool_], index: pa.Table
 ) -> pa.Table:
     """The rows of ``dataset.parquet``."""
     import pyarrow as pa

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from earmark.catalog.adapters import read_claims
 from earmark.catalog.claims import NO_FILE, Claims
@@ -167,24 +167,23 @@ def _table(root: DataRoot, claimed: pa.Table, headers: dict[str, Header]) -> pa.
     # A clip is its own group where the data names none. Its bytes say which it is: a renamed clip keeps its split.
     said = column(claimed, "group")
     groups = [group or header.sha256 or uri for group, header, uri in zip(said, found, uris, strict=True)]
-    table = pa.table(
-        {
-            "clip_id": claimed["clip_id"],
-            "uri": claimed["uri"],
-            "sha256": pa.array([header.sha256 for header in found], pa.string()),
-            "size": pa.array([info.size if info else None for info in infos], pa.int64()),
-            "mark": pa.array([info.mark if info else None for info in infos], pa.string()),
-            "start_s": claimed["start_s"],
-            "end_s": claimed["end_s"],
-            "claimed_rate": pa.array([header.rate for header in found], pa.int32()),
-            "claimed_channels": pa.array([header.channels for header in found], pa.int32()),
-            "claimed_seconds": pa.array([header.seconds for header in found], pa.float64()),
-            "labels": claimed["labels"],
-            "unknown_labels": claimed["unknown_labels"],
-            "split": claimed["split"],
-            "fold": claimed["fold"],
-            "group": pa.array(groups, pa.string()),
-            "place": claimed["place"],
-        }
-    )
+    columns: dict[str, Any] = {
+        "clip_id": claimed["clip_id"],
+        "uri": claimed["uri"],
+        "sha256": pa.array([header.sha256 for header in found], pa.string()),
+        "size": pa.array([info.size if info else None for info in infos], pa.int64()),
+        "mark": pa.array([info.mark if info else None for info in infos], pa.string()),
+        "start_s": claimed["start_s"],
+        "end_s": claimed["end_s"],
+        "claimed_rate": pa.array([header.rate for header in found], pa.int32()),
+        "claimed_channels": pa.array([header.channels for header in found], pa.int32()),
+        "claimed_seconds": pa.array([header.seconds for header in found], pa.float64()),
+        "labels": claimed["labels"],
+        "unknown_labels": claimed["unknown_labels"],
+        "split": claimed["split"],
+        "fold": claimed["fold"],
+        "group": pa.array(groups, pa.string()),
+        "place": claimed["place"],
+    }
+    table = pa.table(columns)
     return table.take(pc.sort_indices(table["clip_id"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,7 @@ class Findings:
         usable_N: the clips that have not been left out.
     """
 
-    def __init__(self, clip_ids: Sequence[str] | pa.ChunkedArray) -> None:
+    def __init__(self, clip_ids: Sequence[str] | pa.ChunkedArray[Any]) -> None:
         self._clip_ids = clip_ids
         self._rows: list[tuple[str, str, str, str]] = []
         self.usable_N: NDArray[np.bool_] = np.ones(len(clip_ids), bool)

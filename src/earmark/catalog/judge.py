@@ -39,7 +39,7 @@ END_SLACK_SECONDS = 0.05
 class Decoded:
     """What decoding found of each clip, in the catalog's order; columns as in ``facts.parquet``."""
 
-    sound: pa.ChunkedArray
+    sound: pa.ChunkedArray[Any]
     """Null, or empty, where there is none."""
     seconds_N: NDArray[np.float64]
     peak_N: NDArray[np.float64]
@@ -47,7 +47,7 @@ class Decoded:
     reason_N: list[str | None]
 
     @staticmethod
-    def of(keys: pa.Array, facts: pa.Table) -> Decoded:
+    def of(keys: pa.Array[Any], facts: pa.Table) -> Decoded:
         """The facts of clips by their keys; a missing file (key "") has none.
 
         Raises:
@@ -57,7 +57,7 @@ class Decoded:
         import pyarrow.compute as pc
 
         at = pc.index_in(keys, value_set=facts["clip_key"].combine_chunks())
-        unknown = pc.sum(pc.and_(at.is_null(), pc.not_equal(keys, pa.scalar("")))).as_py()
+        unknown = np.count_nonzero(pc.and_(at.is_null(), pc.not_equal(keys, pa.scalar(""))).to_numpy(False))
         if unknown:
             raise UserError(
                 f"{unknown} clips of the catalog are not among the extracted ones: extract its features again"
@@ -170,7 +170,7 @@ def _has(lists: Any) -> NDArray[np.bool_]:
     return np.asarray(pc.list_value_length(lists).to_numpy() > 0, bool)
 
 
-def _repeated(sound: pa.ChunkedArray, usable_N: NDArray[np.bool_]) -> list[list[int]]:
+def _repeated(sound: pa.ChunkedArray[Any], usable_N: NDArray[np.bool_]) -> list[list[int]]:
     """Numbers of usable clips with the same sound, ascending, for every sound that comes up twice or more."""
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -40,7 +40,8 @@ def index_labels(
     used = [pair for pair in pairs if counts[pair[0]] or counts[pair[1]]]
     index = {text: at for at, pair in enumerate(used) for text in pair}
     indices = [sorted({index[label] for label in labels if label in index}) for labels in claimed]
-    unknown = [[label for label in labels if label not in index] for labels in claimed]
+    none: list[str] = []  # one for all clips: few have any
+    unknown = [[label for label in labels if label not in index] or none for labels in claimed]
     clips = Counter(at for found in indices for at in found)
     labels = [Label(at, identity, name, clips[at]) for at, (identity, name) in enumerate(used)]
     return labels, indices, unknown

@@ -18,6 +18,8 @@ from earmark.store import Manifest, MissingObject, Store, each
 from earmark.store.tables import read_table, write_table
 
 STEP = "extract_features"
+ROWS_A_PIECE = 65_536
+"""Rows of a catalog that are read as Python values at a time."""
 
 Planned = dict[str, list[Wanted]]
 """Clips by the name of the part that has or will have them."""
@@ -53,9 +55,10 @@ def wanted(store: Store, catalog: Manifest) -> list[Wanted]:
     columns = ["uri", "sha256", "start_s", "end_s", "claimed_seconds"]
     columns += [name for name in ("size", "mark") if name in table.column_names]
     by_key: dict[str, Wanted] = {}
-    for row in table.select(columns).to_pylist():
-        key = clip_key(row["sha256"], row["start_s"], row["end_s"])
-        by_key.setdefault(key, Wanted(clip_key=key, **row))
+    for piece in table.select(columns).to_batches(ROWS_A_PIECE):
+        for row in piece.to_pylist():
+            key = clip_key(row["sha256"], row["start_s"], row["end_s"])
+            by_key.setdefault(key, Wanted(clip_key=key, **row))
     return [by_key[key] for key in sorted(by_key)]
 
 

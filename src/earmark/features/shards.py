@@ -46,7 +46,7 @@ FACTS_FIELDS: list[pa.Field[Any]] = [
 PART_SCHEMA = pa.schema([*FACTS_FIELDS, pa.field("first_row", pa.int64()), pa.field("rows", pa.int32())])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """A clip whose features a catalog needs; size (in bytes) and mark are those that its file had then, if known."""
 

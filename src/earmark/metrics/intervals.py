@@ -15,7 +15,10 @@ from earmark.metrics.best import top_labels
 from earmark.metrics.ranking import d_prime
 
 BLOCK_COUNTS = 4 * 2**20
-"""Counts (resamples × clips) that are held at a time."""
+"""Counts (resamples × clips) that are held at a time, if that is enough for ``LEAST_RESAMPLES``."""
+
+LEAST_RESAMPLES = 16
+"""Every block sorts each class anew: with fewer resamples a block, a million clips would mostly be sorted."""
 
 Counts = npt.NDArray[np.int32]
 
@@ -150,7 +153,7 @@ def resample_counts(group_N: IntArray, resamples: int, seed: int) -> Iterator[Co
     """
     draw = np.random.default_rng(seed)
     n_groups = int(group_N.max()) + 1
-    block = max(1, BLOCK_COUNTS // len(group_N))
+    block = max(LEAST_RESAMPLES, BLOCK_COUNTS // len(group_N))
     for start in range(0, resamples, block):
         rows = min(block, resamples - start)
         drawn_RG = draw.integers(0, n_groups, (rows, n_groups)) + n_groups * np.arange(rows)[:, None]

@@ -1,9 +1,13 @@
 """CSVs that are none: other delimiters, other encodings, rows that do not fit; named with the line."""
 
+from collections import Counter
+
 import pytest
 
+from earmark.catalog.adapters import read_claims
 from earmark.catalog.root import open_root
 from earmark.catalog.sheet import Sheet
+from earmark.config import DataConfig, digest
 from earmark.errors import UserError
 
 
@@ -44,6 +48,27 @@ def test_what_cannot_be_read_is_named_with_the_line(read, content, words):
     assert "\n" not in str(error.value)
     for word in words:
         assert word in str(error.value)
+
+
+def test_a_csv_of_clips_and_a_list_of_labels_are_read_once(write, noise, monkeypatch):
+    write("a.wav", noise(1, 0.01))
+    write("labels.csv", "id,name\nx,cat\n")
+    root = open_root(str(write("clips.csv", "file,label\na.wav,x\n")))
+    read, counted = root.store.get, Counter()
+    monkeypatch.setattr(root.store, "get", lambda key: counted.update([key]) or read(key))
+    claims = read_claims(root, DataConfig())
+    assert (claims.source, claims.labels, claims.declared) == ("csv", [("x",)], [("x", "cat")])
+    assert counted == {"clips.csv": 1, "labels.csv": 1}
+    assert not root.sheets
+
+
+def test_the_digest_of_a_root_is_that_of_its_whole_listing(write, noise, monkeypatch):
+    for number in range(5):
+        write(f"{number}.wav", noise(number, 0.01))
+    root = open_root(str(write("clips.csv", "file,label\n0.wav,x\n")))
+    listed = [[info.key, info.size, info.mark] for info in (*root.lists.values(), *root.audio.values())]
+    monkeypatch.setattr("earmark.catalog.root.OBJECTS_A_PIECE", 2)
+    assert root.digest() == digest([root.store.uri, None, listed])
 
 
 def test_empty_cells_past_the_header_are_no_matter(read):

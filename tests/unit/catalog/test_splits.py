@@ -1,6 +1,7 @@
 """Splits: leakage-safe, sticky, stratified, deterministic, whatever the order of the clips."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -237,3 +238,12 @@ def test_folds_that_cannot_be_are_refused(config, folds, words):
         check_folds(DataConfig(**config), folds)
     for word in words:
         assert word in str(error.value)
+
+
+def test_columns_are_grouped_as_lists_are():
+    groups, labels = ["é", "b", "é", "a", "Z"], [[2, 0], [], [1], [0, 1], [2]]
+    columns = pa.chunked_array([pa.array(groups[:2]), pa.array(groups[2:])]), pa.array(labels, pa.list_(pa.int32()))
+    found, expected = Grouped.of_columns(*columns, list("xyz")), Grouped.of(groups, labels, list("xyz"))
+    assert (found.groups, found.labels) == (expected.groups, expected.labels)
+    for name in ("group_N", "clip_M", "label_M"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))

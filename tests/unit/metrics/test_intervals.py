@@ -84,9 +84,12 @@ def test_the_seed_fixes_the_intervals():
 
 
 def test_blocks_of_resamples_join_into_as_many_as_were_asked_for(monkeypatch):
+    (whole,) = resample_counts(np.arange(20), 100, 0)
     monkeypatch.setattr(intervals, "BLOCK_COUNTS", 20 * 7)
+    monkeypatch.setattr(intervals, "LEAST_RESAMPLES", 1)
     blocks = list(resample_counts(np.arange(20), 100, 0))
     assert [len(block) for block in blocks] == [7] * 14 + [2]
+    np.testing.assert_array_equal(np.concatenate(blocks), whole)
     targets, scores = problem(20, 3, 4)
     found = bootstrap(targets, scores, resamples=100)
     assert found.map.low <= score(targets, scores).map <= found.map.high
