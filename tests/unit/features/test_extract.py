@@ -20,7 +20,7 @@ from earmark.store import Store, open_store
 from earmark.store.tables import read_table
 
 SPEC, CONFIG = FeatureSpec(), DataConfig()
-KILLS = 20
+KILLS = 12
 
 EXTRACTION = """
 import sys
@@ -215,7 +215,7 @@ def test_specs_are_kept_apart(tmp_path, data, catalog_of):
 
 
 def test_killed_at_any_instant_and_resumed_it_ends_the_same(tmp_path, catalog_of):
-    """A real process, killed 20 times at random instants, in whatever it was doing."""
+    """A real process, killed a dozen times at random instants, in whatever it was doing."""
     data = tmp_path / "data"
     data.mkdir()
     rng = np.random.default_rng(0)
