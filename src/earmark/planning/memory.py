@@ -14,7 +14,7 @@ from earmark.planning.sizes import NetworkSize, Sizes
 
 PLAIN, TORCH = 250e6, 700e6
 """A process without torch, and with it."""
-CATALOG_CLIP, WANTED_CLIP, JOIN_CLIP, OPEN_CLIP = 3_000, 1_500, 3_000, 1_000
+CATALOG_CLIP, WANTED_CLIP, JOIN_CLIP, OPEN_CLIP = 3_000, 1_300, 2_300, 1_000
 START_BYTES = 57
 """Of a training patch's possible first frame while silence is looked for."""
 ARRAY_BYTES = 250
