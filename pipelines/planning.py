@@ -21,7 +21,7 @@ from earmark.planning import Cluster, Corpus, Plan, Rates, estimate, read_rates,
 from earmark.planning.cost import Prices, bottleneck, duration, hours, number, size
 from earmark.planning.estimate import check, processes
 from earmark.planning.probe import CLIPS, LABELS, SHARES, Sample, make_sample, measure
-from earmark.planning.rates import rounded
+from earmark.planning.rates import Step, rounded
 from earmark.planning.sizes import network_size
 from earmark.planning.stated import stated_gpu, with_stated_gpu
 from earmark.progress import Progress
@@ -87,7 +87,7 @@ def rates_of(wanted: Wanted, experiment: Experiment, work: str) -> Rates:
     with tempfile.TemporaryDirectory(prefix="earmark-plan-") as folder:
         sample = make_sample(Path(folder, "sample"), wanted.corpus.seconds, _sources(wanted.data))
         store = open_store(place.environment()["EARMARK_STORE"])
-        rates = measure(wanted.corpus, experiment, sample, store, {}, 0.0, progress)
+        rates = measure(wanted.corpus, experiment, sample, store, progress)
         progress.note(f"a run of {CLIPS} clips and {PROBE_STEPS} steps")
         return _with_fixed(rates, sample, wanted, experiment, Path(folder, "work"))
 
@@ -110,7 +110,7 @@ def _with_fixed(rates: Rates, sample: Sample, wanted: Wanted, experiment: Experi
         run_pipeline(place, "compare", request.run, {**request.arguments, "run": request.run}, _Quiet())
         took = time.monotonic() - began
     store = open_store(own["EARMARK_STORE"])
-    fixed: dict[str, float] = {}
+    fixed: dict[Step, float] = {}
     for row in planned.rows:
         title = {"extract_part": "extract_part.1"}.get(row.title, row.title)
         fixed[row.step] = max(0.0, spent(store, request.run, title).seconds - row.seconds)

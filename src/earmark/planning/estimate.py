@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from earmark.catalog.headers import FILES_A_PART
 from earmark.config import Config, Experiment
@@ -12,7 +12,7 @@ from earmark.errors import UserError
 from earmark.features import PATCH_FRAMES
 from earmark.planning import sizes as rows
 from earmark.planning.memory import Memory
-from earmark.planning.rates import Rates
+from earmark.planning.rates import Rates, Step
 from earmark.planning.requests import Asked, Requests
 from earmark.planning.sizes import Corpus, NetworkSize, Sizes, checkpoint_bytes, network_size
 from earmark.training.budget import stated_steps
@@ -39,7 +39,7 @@ class Cluster:
 class Row:
     """One step, all its pods together."""
 
-    step: str
+    step: Step
     network: str
     """"" for a step of all networks."""
     parts: Mapping[str, float]
@@ -87,7 +87,6 @@ class Plan:
     rows: tuple[Row, ...]
     starting: float
     """Seconds in which processes or pods start; they belong to no step."""
-    notes: tuple[str, ...] = field(default=())
 
     @property
     def seconds(self) -> float:
@@ -309,7 +308,7 @@ class _Steps:
 
     def _row(
         self,
-        step: str,
+        step: Step,
         parts: Mapping[str, float],
         memory: float,
         written: float,

@@ -6,7 +6,7 @@ Measured by :mod:`earmark.planning.probe`, or written by hand: a YAML file of th
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import Field, ValidationError
@@ -17,7 +17,7 @@ from earmark.errors import UserError, unknown_name
 Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
-STEPS = (
+Step = Literal[
     "build_catalog",
     "extract_part",
     "extract_features",
@@ -27,7 +27,8 @@ STEPS = (
     "compare_models",
     "register_model",
     "gate_model",
-)
+]
+STEPS: tuple[Step, ...] = get_args(Step)
 """The steps of ``compare`` whose time is counted, in their order."""
 
 
@@ -57,8 +58,8 @@ class Rates(Part):
     """Patches in the measured training steps."""
     start_seconds: Seconds
     """Until a step's process is there; on a cluster until its pod is."""
-    step_seconds: dict[str, Seconds]
-    """What each step takes of anything: imports, connections, drawing."""
+    step_seconds: dict[Step, Seconds]
+    """What each step takes of anything: imports, connections, drawing; nothing where it is not named."""
     catalog_clips_per_second: Rate
     """Clips listed, hashed and their headers read."""
     extract_x_real_time: Rate

@@ -10,6 +10,7 @@ import numpy as np
 
 from earmark.config import Config, FeatureSpec
 from earmark.features import MEL_BANDS, PATCH_FRAMES, patch_starts
+from earmark.features.partition import CLIPS_A_PARTITION
 from earmark.features.shards import SHARD_BYTES
 from earmark.features.spec import SAMPLE_RATE, frame_count, padded_samples
 
@@ -31,13 +32,10 @@ DOCUMENT_BYTES = 2_500
 PAGE_BYTES, SOUND_SECOND_BYTES, MOST_SOUND_BYTES = 120_000, 11_200, 8_000_000
 """The report: its page, a second of sound as heard and seen, and where it stops adding sounds."""
 MISTAKES_SHOWN, TIMELINES_SHOWN, EXCERPT_SECONDS = 12, 6, 10.0
-POINTS_BYTES = 100
-"""JSON of a point of the curves."""
 OUTPUT_BYTES, OUTPUTS_SHOWN = 430, 5
 """JSON of a label's outputs over a clip that is shown, and of how many labels."""
 PCA_PATCHES = 4096
 """Of a registered model's training clips (``earmark.embeddings.training``)."""
-FEWEST_A_PARTITION = 16
 
 
 @dataclass(frozen=True)
@@ -145,7 +143,7 @@ class Sizes:
 
     def partitions(self, pods: int) -> int:
         """Features are extracted in one partition a pod, of 16 clips at least."""
-        return max(1, min(pods, self.corpus.clips // FEWEST_A_PARTITION))
+        return max(1, min(pods, self.corpus.clips // CLIPS_A_PARTITION))
 
 
 def itemsize(spec: FeatureSpec) -> int:

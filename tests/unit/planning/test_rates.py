@@ -20,6 +20,7 @@ def test_rates_are_read_as_they_were_written(tmp_path):
         ({"store_byte_per_second": 5}, "did you mean.*store_bytes_per_second"),
         ({"networks": {"vgg": {"train": 3, "score": 4}}}, "networks.vgg.predict is missing.*--save-rates"),
         ({"networks": {}}, "networks"),
+        ({"step_seconds": {"train_modle": 3}}, "step_seconds.*'train_model'.*got 'train_modle'"),
         ({"cores": None}, "cores"),
     ],
 )
