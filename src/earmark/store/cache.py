@@ -79,18 +79,22 @@ class Cached:
             os.ftruncate(file, self.size + len(starts))
             there = os.pread(file, len(starts), self.size)
 
-            def take(number: int) -> None:
+            def take(number: int) -> tuple[int, int]:
                 start = starts[number]
-                data = fetch(start, min(self.part_bytes, self.size - start))
-                if os.pwrite(file, data, start) != len(data):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                os.pwrite(file, b"\1", self.size + number)
+                length = min(self.part_bytes, self.size - start)
+                if there[number] != 1:
+                    data = fetch(start, length)
+                    if os.pwrite(file, data, start) != len(data):
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                    os.pwrite(file, b"\1", self.size + number)
+                return length, start
 
-            results(pool.submit(take, number) for number in range(len(starts)) if there[number] != 1)
+            found = hashlib.sha256()
+            for length, start in in_order(pool.submit(take, number) for number in range(len(starts))):
+                # As it lies in the file, while later parts are on their way.
+                found.update(os.pread(file, length, start))
             os.ftruncate(file, self.size)
-            with os.fdopen(os.dup(file), "rb") as whole:
-                whole.seek(0)
-                good = sha256 in (None, hashlib.file_digest(whole, "sha256").hexdigest())
+            good = sha256 in (None, found.hexdigest())
             if good:
                 self._part.replace(self.path)
             else:
@@ -136,9 +140,15 @@ def unfinished_copies() -> Iterator[Path]:
 
 def results(futures: Iterable[Future[T]]) -> list[T]:
     """What all gave; if one fails the others are not begun, and those under way are waited for."""
+    return list(in_order(futures))
+
+
+def in_order(futures: Iterable[Future[T]]) -> Iterator[T]:
+    """As :func:`results`, each as soon as it and those before it are there."""
     begun = list(futures)
     try:
-        return [future.result() for future in begun]
+        for future in begun:
+            yield future.result()
     except BaseException:
         for future in begun:
             future.cancel()
