@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from planted import planted
 
 from earmark.pipelines.cli import main
 
@@ -54,9 +55,10 @@ def refused(monkeypatch, capfd):
 
 @pytest.fixture(scope="session")
 def compared(three_labels, tmp_path_factory):
-    """A finished comparison of two small networks: its work folder and the document it printed."""
+    """A finished comparison of two small networks: its work folder and the document it printed. Secrets that it has no
+    use for stood in its environment."""
     work = tmp_path_factory.mktemp("compared") / "work"
-    done = earmark("run", "compare", "--data", three_labels, "--work", work, *SMALL, "--json")
+    done = earmark("run", "compare", "--data", three_labels, "--work", work, *SMALL, "--json", **planted())
     log = "".join(path.read_text() for path in work.glob("logs/*.log"))
     assert done.returncode == 0, done.stderr + log[-5000:]
     return work, json.loads(done.stdout), done

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from planted import leaks, leaks_below
 
 from .conftest import SMALL, earmark
 
@@ -52,6 +53,14 @@ def test_progress_goes_to_standard_error(compared):
     _, _, done = compared
     for step in ("build_catalog", "extract_features", "assemble_dataset", "train_model/alexnet", "register_model"):
         assert f"✓ {step}" in done.stderr
+
+
+def test_no_secret_is_in_anything_that_it_wrote(compared):
+    work, _, done = compared
+    assert leaks(done.stdout, done.stderr) == set()
+    assert list(work.glob("logs/*.log"))
+    assert (work / "mlflow.db").is_file()
+    assert leaks_below(work) == {}
 
 
 def test_a_second_time_nothing_is_computed(compared, three_labels):
