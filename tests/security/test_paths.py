@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from earmark.catalog import build_catalog
@@ -57,6 +57,7 @@ def as_tar(path, members):
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@example([["\0"]], True)
 @given(st.lists(st.lists(st.sampled_from(PIECES), min_size=1, max_size=4), min_size=1, max_size=2), st.booleans())
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_whatever_members_are_called_nothing_lies_outside(names, zipped):

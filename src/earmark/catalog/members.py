@@ -27,6 +27,7 @@ MACOS = "__MACOSX/"
 BROKEN = (
     *(zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, struct.error),
     *(EOFError, NotImplementedError, ValueError),
+    IndexError,  # a member of a zip without a name
 )
 """What reading a damaged archive may end in."""
 
