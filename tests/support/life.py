@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from earmark.store import open_store
-from earmark.store.runs import RUNNING, list_runs
+from earmark.store.runs import RUNNING, SUCCEEDED, list_runs
 
 EARMARK = Path(sys.executable).with_name("earmark")
 COMMAND, LAST = "(command)", "finish_run"
@@ -165,7 +165,7 @@ class Life:
             assert fired is not None, f"it ended with {process.returncode} though nobody killed it: {self.said()}"
             self._judge(fired, process.returncode)
             # A command that was killed outright tells nothing; the next one does, if a run had begun.
-            if process.returncode == -signal.SIGKILL and self._running():
+            if process.returncode == -signal.SIGKILL and self._state() == RUNNING:
                 unsaid = unsaid or fired
                 if unsaid is not fired:
                     tell(fired)
@@ -210,10 +210,10 @@ class Life:
                 preexec_fn=self.before_start,
             )
 
-    def _running(self):
-        """Whether the newest run's record says that it runs."""
-        store = open_store(self.work / "store")
-        return bool(runs := list_runs(store)) and runs[0].state == RUNNING
+    def _state(self):
+        """What the newest run's record says of it, None where there is no run yet."""
+        runs = list_runs(open_store(self.work / "store"))
+        return runs[0].state if runs else None
 
     def _is_due(self, kill, current, elapsed, seconds):
         return current == kill.step and elapsed >= kill.share * seconds[current] * self._pace
@@ -233,7 +233,8 @@ class Life:
         if code != -signal.SIGKILL:
             kill.said = lines[-1] if lines else ""
             told = any(word in kill.said for word in ("same command", "ended", "killed", "stopped"))
-            if not told and kill.hit != COMMAND:
+            # One that hits when the run has ended well has nothing to tell.
+            if not told and kill.hit != COMMAND and self._state() != SUCCEEDED:
                 kill.faults.append("is silent")
 
 
