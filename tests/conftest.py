@@ -21,19 +21,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 TESTS = Path(__file__).parent
 EXAMPLES = TESTS.parent / "examples" / "esc10"
 LONGEST = ("pipelines", "integration", "unit/training", "unit/pipelines")
-SHARED = {"compared": "networks", "seaweedfs": "servers", "running_postgres": "servers"}
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """The long ones first; files that share trained networks or servers go to one worker, which makes them once."""
+    """The long ones first, so that no worker is left with one at the end."""
     items.sort(key=lambda item: _rank(item.path.relative_to(TESTS).as_posix()))
-    needs = {}
-    for item in items:
-        needs.setdefault(item.path, set()).update(item.fixturenames)
-    for item in items:
-        shared = [group for name, group in SHARED.items() if name in needs[item.path]]
-        item.add_marker(pytest.mark.xdist_group(shared[0] if shared else item.path.relative_to(TESTS).as_posix()))
 
 
 def _rank(path):
