@@ -99,7 +99,7 @@ class Batches:
 
     def at(self, step: int) -> Batch:
         """The batch of a step: the same whenever and wherever it is asked for."""
-        clip_B, start_B = self._expected.pop(step, None) or self.sampler.batch(step)
+        clip_B, start_B = self._expected.pop(step) if step in self._expected else self.sampler.batch(step)
         x_BTF = self._frames(clip_B, start_B)
         labels_B = [self.clips[clip].labels for clip in clip_B.tolist()]
         y_BC = np.zeros((len(clip_B), self.n_labels), dtype=np.float32)
