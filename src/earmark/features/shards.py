@@ -24,7 +24,7 @@ from earmark.features.spec import HOP, MEL_BANDS, SAMPLE_RATE
 from earmark.store import FileRef, Store
 from earmark.store.tables import read_table, write_table
 
-EPOCH = 2
+EPOCH = 3
 """Raised when this room's code changes what it would store; kept features of another epoch are left alone."""
 SHARD_BYTES = 32_000_000
 """Size at which a part is full: objects of 16 to 64 MB travel at line rate, larger ones only cost on a retry."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -58,11 +59,16 @@ class Store(Protocol):
             MissingObject: nothing under the key.
         """
 
-    def local(self, key: str) -> Path:
+    def local(self, key: str, sha256: str | None = None) -> Path:
         """A local file with the object's bytes, for reading only (the object itself, or a node's cached copy).
+
+        Args:
+            key: of the object.
+            sha256: of its bytes, where that is known: they are checked, and a node's copy that differs is made anew.
 
         Raises:
             MissingObject: nothing under the key.
+            CorruptObject: the bytes are others.
         """
 
     def part(self, key: str, start: int, length: int) -> bytes:
@@ -71,9 +77,6 @@ class Store(Protocol):
         Raises:
             MissingObject: nothing under the key.
         """
-
-    def drop_copy(self, key: str) -> bool:
-        """Remove this node's copy of an object, to be made anew; False where ``local`` gives the object itself."""
 
     def head(self, key: str) -> ObjectInfo | None:
         """Size and mark of an object, None if there is none."""
@@ -89,6 +92,20 @@ class Store(Protocol):
 
     def discard(self, left: ObjectInfo) -> None:
         """Remove something that :meth:`unfinished` told of."""
+
+
+def damaged(store: Store, key: str) -> CorruptObject:
+    """What is told of an object whose bytes are not those that were written."""
+    return CorruptObject(
+        f"{store.uri}/{key} is damaged (its sha256 differs from the one that was written down): "
+        "delete it and run the same command again; what it held is made anew"
+    )
+
+
+def holds(path: Path, sha256: str) -> bool:
+    """Whether a file's bytes have that digest."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
 
 
 def each(store: Store, work: Callable[[T], R], items: Iterable[T]) -> list[R]:

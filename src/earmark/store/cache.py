@@ -54,11 +54,9 @@ class Cached:
         """Whether the copy is there."""
         return self.path.is_file() and self.path.stat().st_size == self.size
 
-    def drop(self) -> bool:
-        """Remove the copy; False if there was none."""
-        there = self.path.exists()
+    def drop(self) -> None:
+        """Remove the copy, if there is one."""
         self.path.unlink(missing_ok=True)
-        return there
 
     def fill(self, begin: Callable[[], Fetch], pool: ThreadPoolExecutor, sha256: str | None) -> bool:
         """Make the copy, from what an earlier try left, unless another process just did; False where it is damaged.

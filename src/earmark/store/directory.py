@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from earmark.errors import UserError
-from earmark.store.base import MissingObject, ObjectInfo
+from earmark.store.base import MissingObject, ObjectInfo, damaged, holds
 
 TEMPORARY = ".tmp-"
 
@@ -44,19 +44,18 @@ class Directory:
     def get(self, key: str) -> bytes:
         return self.local(key).read_bytes()
 
-    def local(self, key: str) -> Path:
+    def local(self, key: str, sha256: str | None = None) -> Path:
         path = self._path(key)
         if not path.is_file():
             raise MissingObject(f"{path} is not there")
+        if sha256 is not None and not holds(path, sha256):
+            raise damaged(self, key)
         return path
 
     def part(self, key: str, start: int, length: int) -> bytes:
         with self.local(key).open("rb") as file:
             file.seek(start)
             return file.read(length)
-
-    def drop_copy(self, key: str) -> bool:  # noqa: ARG002
-        return False
 
     def head(self, key: str) -> ObjectInfo | None:
         try:

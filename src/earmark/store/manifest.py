@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from earmark.errors import UserError
-from earmark.store.base import CorruptObject, MissingObject, Store, each
+from earmark.store.base import CorruptObject, MissingObject, Store, damaged, each
 
 SCHEMA_VERSION = 1
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class FileRef:
         """
         data = store.get(self.object)
         if hashlib.sha256(data).hexdigest() != self.sha256:
-            raise self._corrupt(store)
+            raise damaged(store, self.object)
         return data
 
     def local(self, store: Store) -> Path:
@@ -41,24 +41,7 @@ class FileRef:
         Raises:
             CorruptObject: the bytes are not those that were written.
         """
-        path = store.local(self.object)
-        if not self._is(path):
-            if not store.drop_copy(self.object):
-                raise self._corrupt(store)
-            path = store.local(self.object)
-            if not self._is(path):
-                raise self._corrupt(store)
-        return path
-
-    def _is(self, path: Path) -> bool:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == self.sha256
-
-    def _corrupt(self, store: Store) -> CorruptObject:
-        return CorruptObject(
-            f"{self.object} in {store.uri} is damaged (its sha256 differs from its manifest's): "
-            "delete it and run the same command again; what it held is made anew"
-        )
+        return store.local(self.object, self.sha256)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from earmark.errors import EarmarkError, UserError
 from earmark.store.access import TRANSFERS, Endpoint, persist
-from earmark.store.base import CorruptObject, MissingObject, ObjectInfo
+from earmark.store.base import MissingObject, ObjectInfo, damaged, holds
 from earmark.store.cache import Cached, Fetch, cache_folder, results
 
 if TYPE_CHECKING:
@@ -98,24 +98,25 @@ class S3:
             found, data = self._get(key)
             if found.sha256 in (None, hashlib.sha256(data).hexdigest()):
                 return bytes(data)
-        raise self._corrupt(key)
+        raise damaged(self, key)
 
     def part(self, key: str, start: int, length: int) -> bytes:
         return self._part(key, start, length, self.endpoint.until(length))
 
-    def local(self, key: str) -> Path:
-        for _ in range(2):
+    def local(self, key: str, sha256: str | None = None) -> Path:
+        for _ in range(3):
             found = self._found(key)
             if found is None:
                 raise self._missing(key)
-            copy = self._copy(key, found)
-            if copy.whole() or copy.fill(partial(self._fetch, key, found.size), _pool(os.getpid()), found.sha256):
+            copy, written = self._copy(key, found), sha256 or found.sha256
+            if not copy.whole():
+                if copy.fill(partial(self._fetch, key, found.size), _pool(os.getpid()), written):
+                    return copy.path
+            elif sha256 is None or holds(copy.path, sha256):
                 return copy.path
-        raise self._corrupt(key)
-
-    def drop_copy(self, key: str) -> bool:
-        found = self._found(key)
-        return found is not None and self._copy(key, found).drop()
+            else:
+                copy.drop()
+        raise damaged(self, key)
 
     def head(self, key: str) -> ObjectInfo | None:
         found = self._found(key)
@@ -285,12 +286,6 @@ class S3:
 
     def _missing(self, key: str) -> MissingObject:
         return MissingObject(f"{self.uri}/{key} is not there")
-
-    def _corrupt(self, key: str) -> CorruptObject:
-        return CorruptObject(
-            f"{self.uri}/{key} is damaged (its bytes differ from the sha256 that was written with them): "
-            "delete it and run the same command again; what it held is made anew"
-        )
 
 
 def _complete(client: Minio, bucket: str, name: str, upload: str, parts: list[Part], sha256: str) -> None:
