@@ -40,7 +40,8 @@ def wait_for(condition, seconds=60):
 
 
 def weights(work):
-    return sorted(path.name for path in (work / "store/results/train_model").glob("*/weights-*.safetensors"))
+    """Names of trained weights, which hold their digests; other tests may have trained more in a shared folder."""
+    return {path.name for path in (work / "store/results/train_model").glob("*/weights-*.safetensors")}
 
 
 def test_a_run_is_not_run_twice_at_once_and_ends_with_its_command_whether_that_is_killed_or_terminated(
@@ -86,13 +87,14 @@ def test_ctrl_c_ends_everything_and_the_same_command_goes_on(compared, three_lab
 
     done = earmark("run", "compare", "--data", three_labels, "--work", work, *SMALL, "--json")
     assert done.returncode == 0, done.stderr
-    assert weights(work) == weights(reference)
+    assert len(weights(work)) == len(document["networks"])
+    assert weights(work) <= weights(reference)
     again = json.loads(done.stdout)
     assert [n["map"] for n in again["networks"]] == [n["map"] for n in document["networks"]]
 
 
 def test_a_killed_training_step_resumes_by_itself(compared, three_labels, tmp_path):
-    reference, _, _ = compared
+    reference, document, _ = compared
     work = tmp_path / "work"
     run = start(three_labels, work)
     wait_for(lambda: processes(work, "earmark.training.worker"))
@@ -100,7 +102,8 @@ def test_a_killed_training_step_resumes_by_itself(compared, three_labels, tmp_pa
         os.kill(process, signal.SIGKILL)
     out, told = run.communicate(timeout=240)
     assert run.returncode == 0, told
-    assert weights(work) == weights(reference)
+    assert len(weights(work)) == len(document["networks"])
+    assert weights(work) <= weights(reference)
     assert json.loads(out)["champion"]["version"] == 1
 
 
