@@ -6,7 +6,6 @@ import os
 import re
 import weakref
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -84,23 +83,14 @@ class FrameStore:
         """The frames of one clip, (T, 64) in the stored precision, a view."""
         return self.shards[shard][first_row : first_row + rows]
 
-    @cached_property
-    def silent_before(self) -> list[NDArray[np.int32]]:
-        """For each shard, how many of the rows before row r are at the floor (digital silence), for r in 0..rows."""
-        counts = []
-        for frames_TF in self.shards:
-            before = np.zeros(len(frames_TF) + 1, np.int32)
-            np.cumsum(silent_frames(frames_TF, self.spec), out=before[1:])
-            counts.append(before)
-        return counts
-
-    def silent_share(self, shard_B: NDArray[np.integer[Any]], row_B: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        """Share of digitally silent frames, 0 to 1, in each patch that starts at those rows of those shards: (B,)."""
-        share_B = np.empty(len(row_B), np.float32)
-        for shard in np.unique(shard_B):
-            here, before = shard_B == shard, self.silent_before[shard]
-            share_B[here] = (before[row_B[here] + PATCH_FRAMES] - before[row_B[here]]) / PATCH_FRAMES
-        return share_B
+    def silent_share(self, shard: int, first_row: int, rows: int) -> NDArray[np.float32]:
+        """Share of digitally silent frames, 0 to 1, in the patch at each of a clip's possible starts: (rows - 95,)."""
+        silent_T = silent_frames(self.clip(shard, first_row, rows), self.spec)
+        before = np.concatenate([[0], np.cumsum(silent_T)])
+        share_S: NDArray[np.float32] = (before[PATCH_FRAMES:] - before[:-PATCH_FRAMES]).astype(
+            np.float32
+        ) / PATCH_FRAMES
+        return share_S
 
 
 def map_shard(path: Path, storage: str) -> NDArray[Any]:

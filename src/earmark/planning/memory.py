@@ -15,7 +15,7 @@ from earmark.planning.sizes import NetworkSize, Sizes
 PLAIN, TORCH = 250e6, 700e6
 """A process without torch, and with it."""
 CATALOG_CLIP, WANTED_CLIP, JOIN_CLIP, OPEN_CLIP = 3_000, 1_300, 2_300, 1_000
-START_BYTES = 57
+START_BYTES = 1
 """Of a training patch's possible first frame while silence is looked for."""
 ARRAY_BYTES = 250
 """Of two arrays a clip, whatever is in them."""

@@ -21,7 +21,7 @@ from earmark.features import FLOOR, MEL_BANDS, PATCH_FRAMES
 from earmark.features.quantise import STEP
 from earmark.training.augment import Draws, draw
 from earmark.training.resident import Resident
-from earmark.training.sampler import I64, Patches, Sampler, balanced, eligible_patches, starts_of
+from earmark.training.sampler import I64, Patches, Sampler, balanced, eligible_patches
 
 HINTED_PATCHES = 1024
 """How far ahead the system is told what to read: enough reads in flight for a disk's full rate."""
@@ -49,10 +49,12 @@ def eligible(dataset: Dataset, config: Config) -> Patches:
     rows_K = np.array([clip.rows for clip in clips], dtype=np.int64)
     sound_S = None
     if config.train.max_silent_share < 1.0:
-        shard_K, first_row_K = np.array([c.shard for c in clips]), np.array([c.first_row for c in clips])
-        clip_S, start_S = starts_of(rows_K)
-        silent_S = dataset.frames.silent_share(shard_K[clip_S], first_row_K[clip_S] + start_S)
-        sound_S = silent_S <= config.train.max_silent_share
+        sound_S = np.empty(int((rows_K - PATCH_FRAMES + 1).sum()), bool)
+        at = 0
+        for clip in clips:
+            silent_S = dataset.frames.silent_share(clip.shard, clip.first_row, clip.rows)
+            sound_S[at : at + len(silent_S)] = silent_S <= config.train.max_silent_share
+            at += len(silent_S)
     return eligible_patches(rows_K, sound_S, config.augment.random_offset)
 
 

@@ -92,13 +92,6 @@ class Patches:
         return np.searchsorted(self._turns_until, turn_B, side="right")
 
 
-def starts_of(rows_K: I64) -> tuple[I64, I64]:
-    """Every frame at which a patch may begin, clip after clip: clip numbers and first frames, both (S,)."""
-    starts_K = rows_K - PATCH_FRAMES + 1
-    clip_S = np.repeat(np.arange(len(rows_K)), starts_K)
-    return clip_S, np.arange(len(clip_S)) - (np.cumsum(starts_K) - starts_K)[clip_S]
-
-
 def eligible_patches(rows_K: I64, sound_S: npt.NDArray[np.bool_] | None, random_offset: bool) -> Patches:
     """The patches that training draws from.
 
@@ -107,8 +100,8 @@ def eligible_patches(rows_K: I64, sound_S: npt.NDArray[np.bool_] | None, random_
 
     Args:
         rows_K: frames of each clip, at least 96.
-        sound_S: of every start (:func:`starts_of`), whether the patch has sound enough; others are left out where the
-            clip has any such. None takes every patch.
+        sound_S: of every frame at which a patch may begin, clip after clip, whether the patch has sound enough; others
+            are left out where the clip has any such. It becomes the result's own. None takes every patch.
         random_offset: anywhere in the clip instead of on the grid.
     """
     count_K = rows_K // PATCH_FRAMES
@@ -124,13 +117,14 @@ def eligible_patches(rows_K: I64, sound_S: npt.NDArray[np.bool_] | None, random_
     first_start_K = np.cumsum(starts_K) - starts_K
     if sound_S is None:
         return Patches(clip_P, low_P, high_P, None, first_start_K)
-    sound_before = np.concatenate([[0], np.cumsum(sound_S)])
-    base_P = first_start_K[clip_P]
-    keep_P = sound_before[base_P + high_P] > sound_before[base_P + low_P]
+    first_P = first_start_K[clip_P] + low_P
+    # The parts of random offsets follow one another without a gap, so each ends where the next begins.
+    keep_P = np.logical_or.reduceat(sound_S, first_P) if random_offset else sound_S[first_P]
     mute_K = np.bincount(clip_P[keep_P], minlength=len(rows_K)) == 0
-    eligible_S = sound_S | np.repeat(mute_K, starts_K)
+    for clip in np.flatnonzero(mute_K):
+        sound_S[first_start_K[clip] : first_start_K[clip] + starts_K[clip]] = True
     keep_P |= mute_K[clip_P]
-    return Patches(clip_P[keep_P], low_P[keep_P], high_P[keep_P], eligible_S, first_start_K)
+    return Patches(clip_P[keep_P], low_P[keep_P], high_P[keep_P], sound_S, first_start_K)
 
 
 def balanced(patches: Patches, labels_K: Sequence[Sequence[int]], n_labels: int, balance: float, seed: int) -> Patches:

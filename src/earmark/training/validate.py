@@ -36,14 +36,14 @@ class Validation:
         self.single_label = dataset.single_label
         shards, rows, owners = [], [], []
         for number, clip in enumerate(clips):
-            row_P = clip.first_row + patch_starts(clip.rows, config.hop_seconds)
-            shard_P = np.full(len(row_P), clip.shard)
+            start_P = patch_starts(clip.rows, config.hop_seconds)
             if config.max_silent_share < 1.0:
-                sound_P = self.frames.silent_share(shard_P, row_P) <= config.max_silent_share
-                row_P = row_P[sound_P] if sound_P.any() else row_P
-            rows.append(row_P)
-            shards.append(shard_P[: len(row_P)])
-            owners.append(np.full(len(row_P), number))
+                silent_S = self.frames.silent_share(clip.shard, clip.first_row, clip.rows)
+                sound_P = silent_S[start_P] <= config.max_silent_share
+                start_P = start_P[sound_P] if sound_P.any() else start_P
+            rows.append(clip.first_row + start_P)
+            shards.append(np.full(len(start_P), clip.shard))
+            owners.append(np.full(len(start_P), number))
         self.row_P, self.shard_P, self.clip_P = (
             np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64) for parts in (rows, shards, owners)
         )

@@ -69,9 +69,10 @@ def test_silent_share():
     made[1][:, 1:] = 0  # one band sounds: not silent
     made[1][200] = 0
     frames = FrameStore(made, FeatureSpec())
-    share = frames.silent_share(np.array([0, 0, 0, 1, 1]), np.array([0, 60, 100, 0, 150]))
-    assert share.tolist() == pytest.approx([0.0, 0.5, 0.5, 0.0, 1 / 96])
-    assert frames.silent_before[0][-1] == 48
+    first, second = frames.silent_share(0, 0, 240), frames.silent_share(1, 10, 230)
+    assert first[[0, 60, 100]].tolist() == pytest.approx([0.0, 0.5, 0.5])
+    assert second[[0, 140 - 10]].tolist() == pytest.approx([0.0, 1 / 96])
+    assert (len(first), len(second)) == (145, 135)
 
 
 def test_clip_is_a_view():
