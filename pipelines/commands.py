@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -98,8 +99,9 @@ def _follow(
     try:
         run_pipeline(place, run.pipeline, run.run, {**arguments, "run": run.run}, terminal)
     except KeyboardInterrupt:
-        _settle(place, store, run.run, STOPPED, "stopped")
         terminal.console.print("stopped; finished steps and checkpoints are kept: the same command goes on from there")
+        with suppress(KeyboardInterrupt):  # a second one: the next command records it
+            _settle(place, store, run.run, STOPPED, "stopped")
         raise typer.Exit(130) from None
     except EarmarkError as error:
         _settle(place, store, run.run, FAILED, str(error))

@@ -153,8 +153,9 @@ class Life:
                         signalled(self.processes(), signal.SIGKILL)
                         process.wait()
                     time.sleep(POLL_SECONDS)
-            if unsaid and current != COMMAND:
-                if "was killed: this goes on" not in self.said():
+            told = "was killed: this goes on" in self.said()
+            if unsaid and (told or current != COMMAND):
+                if not told:
                     unsaid.faults.append("is not told at the next start")
                 tell(unsaid)
                 unsaid = None
