@@ -20,8 +20,9 @@ from earmark.pipelines.terminal import print_json, print_table
 from earmark.planning import Cluster, Corpus, Plan, Rates, estimate, read_rates, write_rates
 from earmark.planning.cost import Prices, bottleneck, duration, hours, number, size
 from earmark.planning.estimate import check, processes
-from earmark.planning.probe import CLIPS, LABELS, SHARES, Sample, make_sample, measure
+from earmark.planning.probe import measure
 from earmark.planning.rates import Step, rounded
+from earmark.planning.sample import CLIPS, LABELS, SHARES, Sample, make_sample
 from earmark.planning.sizes import network_size
 from earmark.planning.stated import stated_gpu, with_stated_gpu
 from earmark.progress import Progress

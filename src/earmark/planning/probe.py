@@ -6,92 +6,38 @@ it; each is the best of several rounds, so that other work on the machine is in 
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import os
 import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from earmark.catalog import Dataset, assemble_dataset, build_catalog, list_clips
 from earmark.config import Config, DataConfig, Experiment
-from earmark.features import MEL_BANDS, PATCH_FRAMES, SAMPLE_RATE, extract_features
-from earmark.planning.rates import NetworkRates, Rates
+from earmark.features import MEL_BANDS, extract_features
+from earmark.features.isolated import cores
+from earmark.planning.probe_networks import ROUNDS, SILENT, Clock, batch_of, best, network_rates
+from earmark.planning.rates import Rates
+from earmark.planning.sample import Sample, make_tiny_clips
 from earmark.planning.sizes import Corpus
 from earmark.progress import Progress
 from earmark.store import Store, open_store
+from earmark.training.batches import eligible
 
-if TYPE_CHECKING:
-    from earmark.training.loop import Trainer
-
-CLIPS, FEW_CLIPS, LABELS = 40, 8, 4
-"""Clips that are decoded, the few of the difference, and their labels."""
-SPLITS = ("train", "train", "train", "validation", "test")
-SHARES = {"test_share": 0.2, "validation_share": 0.25}
-"""What these are in the config of data that names no splits."""
+FEW_CLIPS = 8
+"""Clips of the sample that are decoded once more by themselves, for the difference."""
 MANY_ROWS, FEW_ROWS = 640, 40
 """Clips of a tenth of a second, for what a clip costs as a row."""
-LONGEST_SECONDS = 10.0
-ROUNDS = 3
 LONG_SECONDS = 1000.0
 """Of sound: more is decoded once."""
-WARM_STEPS, LEAST_SECONDS = 2, 1.5
 STORE_BYTES = 32_000_000
 SCORED_CLIPS, SCORED_LABELS = 4000, 16
-SILENT = Progress("plan", mode="off")
-
-Clock = Callable[[], float]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A few clips with made-up labels."""
-
-    folder: Path
-    seconds: float
-    """Of all."""
-    encoded_bytes_per_second: float
-
-
-def make_sample(folder: Path, seconds: float, sources: Sequence[bytes] = ()) -> Sample:
-    """A data set for the probe: the given files, or Ogg Vorbis of noise and tones.
-
-    Args:
-        folder: to make.
-        seconds: of each made-up clip, ten at most.
-        sources: encoded files to take in their place.
-    """
-    import soundfile
-
-    from earmark.features.decode import decode
-
-    folder.mkdir(parents=True)
-    rng, length = np.random.default_rng(0), min(seconds, LONGEST_SECONDS)
-    total = 0.0
-    with (folder / "clips.csv").open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(("file", "label", "split"))
-        for number in range(len(sources) or CLIPS):
-            name = f"{number:04d}{_suffix(sources[number]) if sources else '.ogg'}"
-            if sources:
-                (folder / name).write_bytes(sources[number])
-                sound = decode(sources[number])
-                total += len(sound.samples_NC) / sound.rate
-            else:
-                soundfile.write(folder / name, _sound(rng, length), 44_100, format="OGG", subtype="VORBIS")
-                total += length
-            split = SPLITS[number // LABELS % len(SPLITS)]
-            table.writerow((name, f"label{number % LABELS}", split))
-    encoded = sum(path.stat().st_size for path in folder.iterdir() if path.suffix != ".csv")
-    return Sample(folder, total, encoded / total)
 
 
 def measure(
@@ -133,15 +79,15 @@ def measure(
         found |= {"scan_bytes_per_second": _scan_rate(dataset, base), "sounding_share": _sounding_share(dataset, base)}
         for variant in experiment.variants:
             told(variant.name)
-            networks[variant.name] = _network_rates(dataset, experiment.variant(variant.name), corpus)
+            networks[variant.name] = network_rates(dataset, experiment.variant(variant.name), corpus)
     progress.update(done, done, "rates")
     first = experiment.variant(experiment.variants[0].name)
     return Rates(
         source=_machine(),
-        cores=_cores(),
+        cores=cores(),
         gpu=_gpu(),
         width=first.architecture.width,
-        batch_size=min(first.train.batch_size, _eligible(dataset, first)),
+        batch_size=batch_of(dataset, first),
         start_seconds=0.0,
         step_seconds={},
         encoded_bytes_per_second=sample.encoded_bytes_per_second,
@@ -154,7 +100,7 @@ def _row_rates(folder: Path, config: Config) -> dict[str, float]:
     """What clips cost as rows of tables, from clips too short to cost anything else."""
     times: dict[int, dict[str, float]] = {}
     for count in (FEW_ROWS, MANY_ROWS):
-        _tiny_clips(folder / f"rows-{count}", count)
+        make_tiny_clips(folder / f"rows-{count}", count)
     for round_ in range(2):  # the first loads what the steps import
         for count in (FEW_ROWS, MANY_ROWS):
             took = _steps_on(folder / f"rows-{count}", folder / f"kept-{count}-{round_}", config)
@@ -165,7 +111,7 @@ def _row_rates(folder: Path, config: Config) -> dict[str, float]:
     }
     return {
         "catalog_clips_per_second": 1 / each["catalog"],
-        "extract_clips_per_second": 1 / each["extract"] / _cores(),
+        "extract_clips_per_second": 1 / each["extract"] / cores(),
         "join_clips_per_second": 1 / each["join"],
         "assemble_clips_per_second": 1 / each["assemble"],
         "open_clips_per_second": 1 / each["open"],
@@ -201,7 +147,7 @@ def _sound_rates(folder: Path, sample: Sample, config: Config) -> dict[str, floa
     names = sorted(path.name for path in sample.folder.iterdir() if path.suffix != ".csv")
     for name in names[:FEW_CLIPS]:
         shutil.copy(sample.folder / name, few)
-    best: dict[Path, tuple[float, float]] = {}
+    found: dict[Path, tuple[float, float]] = {}
     for round_ in range(ROUNDS if sample.seconds < LONG_SECONDS else 1):
         for data in (few, sample.folder):
             store = open_store(str(folder / f"{data.name}-{round_}"))
@@ -209,10 +155,10 @@ def _sound_rates(folder: Path, sample: Sample, config: Config) -> dict[str, floa
             began = time.perf_counter()
             made = extract_features(store, catalog, config.features, config.data, SILENT)
             took = time.perf_counter() - began
-            best[data] = min(best.get(data, (took, 0.0))[0], took), made.facts["seconds"]
-    seconds = best[sample.folder][1] - best[few][1]
-    took = max(1e-6, best[sample.folder][0] - best[few][0])
-    return {"extract_x_real_time": seconds / took / _cores()}
+            found[data] = min(found.get(data, (took, 0.0))[0], took), made.facts["seconds"]
+    seconds = found[sample.folder][1] - found[few][1]
+    took = max(1e-6, found[sample.folder][0] - found[few][0])
+    return {"extract_x_real_time": seconds / took / cores()}
 
 
 def _store_rates(store: Store) -> dict[str, float]:
@@ -224,10 +170,10 @@ def _store_rates(store: Store) -> dict[str, float]:
         store.get(key)
 
     try:
-        moved = _best(there_and_back, ROUNDS)
+        moved = best(there_and_back, ROUNDS)
     finally:
         store.delete(key)
-    hashed = _best(lambda: hashlib.sha256(data).digest(), ROUNDS, time.process_time)
+    hashed = best(lambda: hashlib.sha256(data).digest(), ROUNDS, time.process_time)
     return {"store_bytes_per_second": 2 * STORE_BYTES / moved, "hash_bytes_per_second": STORE_BYTES / hashed}
 
 
@@ -247,11 +193,11 @@ def _metric_rates() -> dict[str, float]:
         score(targets_NC, scores_NC)
         fit(part, part, "sigmoid", CalibrationConfig())
 
-    drawn = _best(
+    drawn = best(
         lambda: bootstrap(targets_NC, scores_NC, groups=groups, resamples=resamples), ROUNDS, time.process_time
     )
     # The fit is of two parts.
-    scored = _best(others, ROUNDS) / 2
+    scored = best(others, ROUNDS) / 2
     return {
         "bootstrap_draws_per_second": resamples * targets_NC.size / drawn,
         "metrics_scores_per_second": targets_NC.size / scored,
@@ -275,12 +221,10 @@ def _dataset(folder: Path, data: Path, config: Config, corpus: Corpus) -> Datase
 
 def _scan_rate(dataset: Dataset, config: Config) -> float:
     """Stored bytes a second that are searched for silence, and their patches counted."""
-    from earmark.training.batches import eligible
-
     config = config.model_copy(update={"train": config.train.model_copy(update={"max_silent_share": 0.5})})
     clips = dataset.clips("train")
     size = sum(clip.rows for clip in clips) * MEL_BANDS
-    return size / _best(lambda: eligible(dataset, config), ROUNDS, time.process_time)
+    return size / best(lambda: eligible(dataset, config), ROUNDS, time.process_time)
 
 
 def _sounding_share(dataset: Dataset, config: Config) -> float:
@@ -296,137 +240,16 @@ def _sounding_share(dataset: Dataset, config: Config) -> float:
     return found / total
 
 
-def _network_rates(dataset: Dataset, config: Config, corpus: Corpus) -> NetworkRates:
-    """Training steps, validation and evaluation of one network."""
-    import torch
-
-    from earmark.training.batches import Ahead
-    from earmark.training.checkpoint import Checkpoints
-    from earmark.training.loop import Trainer
-    from earmark.training.precision import faster_precision
-
-    train = config.train
-    size = min(train.batch_size, _eligible(dataset, config))
-    plain = {"steps": 10**6, "epochs": None, "minutes": None, "batch_size": size, "micro_batch_size": None}
-    config = config.model_copy(update={"train": train.model_copy(update=plain)})
-    with tempfile.TemporaryDirectory(prefix="earmark-plan-") as folder:
-        checkpoints = Checkpoints(open_store(folder), "probe", 1, SILENT.note)
-        trainer = Trainer(dataset, config, checkpoints, SILENT, lambda *_: None)
-    if trainer.precision == "auto":
-        trainer.precision = faster_precision(trainer.network, trainer.device, partial(_backward, trainer))
-    trainer.network.train()
-    trainer.watch.begin(trainer.steps)
-    times: list[float] = []
-    ahead = Ahead(trainer.batches, pin=trainer.device.type == "cuda")
-    started = time.perf_counter()
-    for batch in ahead(0, 10**6):
-        began = time.perf_counter()
-        trainer.train_step(batch)
-        _wait(trainer)
-        times.append(time.perf_counter() - began)
-        enough = time.perf_counter() - started >= LEAST_SECONDS
-        if len(times) >= WARM_STEPS + 2 and (enough or len(times) >= 100):
-            break
-    x_PTF = torch.zeros(128, PATCH_FRAMES, MEL_BANDS, dtype=torch.uint8)
-
-    def predict() -> None:
-        trainer.predict(x_PTF)
-        _wait(trainer)
-
-    predicted = _best(predict, 2)
-    windows, scored = _scored(trainer, dataset, config, corpus)
-    return NetworkRates(
-        train=size / float(np.median(times[WARM_STEPS:])), predict=128 / predicted, score=windows / scored
-    )
-
-
-def _scored(trainer: Trainer, dataset: Dataset, config: Config, corpus: Corpus) -> tuple[int, float]:
-    """Windows of a clip, of up to sixteen seconds, and what scoring it takes."""
-    from earmark.evaluation.model import Model, score_clip
-
-    network = trainer.network.eval()
-    model = Model(network, tuple(dataset.labels), config.features, config.evaluate, {}, trainer.objective.output)
-    rows = max(PATCH_FRAMES, int(min(corpus.seconds, 16.0) * SAMPLE_RATE / 160))
-    frames_TF = np.random.default_rng(0).integers(60, 200, (rows, MEL_BANDS)).astype(config.features.storage)
-    windows = len(score_clip(model, frames_TF).patch_scores_PC)
-    return windows, _best(lambda: score_clip(model, frames_TF), ROUNDS)
-
-
-def _backward(trainer: Trainer, network: Any, precision: str, size: int) -> None:
-    import torch
-
-    x_BTF = torch.zeros(size, PATCH_FRAMES, MEL_BANDS, device=trainer.device)
-    y_BC = torch.zeros(size, len(trainer.labels), device=trainer.device)
-    trainer.forward_backward_step(network, precision, x_BTF, y_BC)
-
-
-def _wait(trainer: Trainer) -> None:
-    import torch
-
-    if trainer.device.type == "cuda":
-        torch.cuda.synchronize(trainer.device)
-
-
-def _eligible(dataset: Dataset, config: Config) -> int:
-    from earmark.training.batches import eligible
-
-    return len(eligible(dataset, config))
-
-
-def _best(work: Callable[[], Any], rounds: int, clock: Clock = time.perf_counter) -> float:
-    """Seconds of the fastest of so many rounds, after one that is not counted.
-
-    By processor time what one thread does alone, by wall time what several threads or the disk do.
-    """
-    work()
-    times = []
-    for _ in range(rounds):
-        began = clock()
-        work()
-        times.append(clock() - began)
-    return min(times)
-
-
-def _tiny_clips(folder: Path, count: int) -> None:
-    import soundfile
-
-    folder.mkdir()
-    rng = np.random.default_rng(count)
-    with (folder / "clips.csv").open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(("file", "label"))
-        for number in range(count):
-            samples_N = rng.normal(0, 0.1, SAMPLE_RATE // 10).clip(-1, 1)
-            soundfile.write(folder / f"{number:06d}.wav", samples_N, SAMPLE_RATE, subtype="PCM_16")
-            table.writerow((f"{number:06d}.wav", f"label{number % LABELS}"))
-
-
-def _sound(rng: np.random.Generator, seconds: float) -> Any:
-    """Noise and a tone, at 44.1 kHz: what an encoder spends about as many bytes on as on sounds of nature."""
-    time_N = np.arange(int(seconds * 44_100)) / 44_100
-    tone_N = 0.3 * np.sin(2 * np.pi * rng.uniform(200, 4000) * time_N)
-    return (tone_N + rng.normal(0, 0.1, len(time_N))).clip(-1, 1).astype(np.float32)
-
-
-def _suffix(data: bytes) -> str:
-    heads = {b"RIFF": ".wav", b"fLaC": ".flac", b"OggS": ".ogg"}
-    return heads.get(data[:4], ".mp3")
-
-
 def _machine() -> str:
     import platform
 
     import torch
 
     what = _gpu() or platform.processor() or platform.machine()
-    return f"measured on this machine: {what}, {_cores()} cores, torch {torch.__version__}"
+    return f"measured on this machine: {what}, {cores()} cores, torch {torch.__version__}"
 
 
 def _gpu() -> str:
     import torch
 
     return torch.cuda.get_device_name(0) if torch.cuda.is_available() else ""
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
