@@ -14,7 +14,7 @@ STEPS = ("assemble_dataset", "evaluate_model", "compare_models")
 
 @pytest.fixture(scope="module")
 def steps(chain, experiment, checkpoints, metrics, compare):
-    """Each step: what it reads, and a call that makes its result anew."""
+    """Each step: what it reads, a call that makes its result, and that result."""
     config, checkpoint = experiment.variant("fully_connected"), checkpoints["fully_connected"]
     data = (chain.catalog, chain.patches)
 
@@ -33,7 +33,9 @@ def steps(chain, experiment, checkpoints, metrics, compare):
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_flipped_bit_in_whatever_a_step_reads_is_named_and_never_used(chain, steps, step):
-    inputs, make, expected = steps[step]
+    inputs, make, there = steps[step]
+    forget(chain.store, there.step, there.key)
+    expected = make()  # other tests may have had torch compute with another number of threads
     told = {}
     for ref in {ref.object: ref for manifest in inputs for ref in manifest.files.values()}.values():
         whole = chain.store.get(ref.object)

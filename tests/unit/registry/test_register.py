@@ -201,14 +201,14 @@ def test_a_network_that_failed_in_training_keeps_the_run_it_had(store, mlflow_db
     assert runs_by_name(connect())["alexnet"].data.tags["earmark.key"] == "its key"
 
 
-def test_where_mlflow_does_not_answer_the_failure_is_told_all_the_same(store, tmp_path, monkeypatch):
+def test_where_mlflows_database_is_damaged_the_failure_is_told_all_the_same(store, tmp_path, monkeypatch):
     (tmp_path / "mlflow.db").write_bytes(b"this is no database" * 100)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     made, told = make_run(store, failed=["alexnet"]), io.StringIO()
     with pytest.raises(EarmarkError, match="alexnet failed"):
         register_model(store, *made.arguments, "esc10", made.context, Progress("x", mode="plain", stream=told))
-    assert "the failure is not recorded: MLflow at sqlite" in told.getvalue()
-    with pytest.raises(EarmarkError, match=r"MLflow at sqlite.* failed: .*run the same command again"):
+    assert "the failure is not recorded: MLflow's database" in told.getvalue()
+    with pytest.raises(EarmarkError, match=r"MLflow's database .* is damaged.*run the same command again"):
         done(store, make_run(store))
 
 
