@@ -78,39 +78,30 @@ def follow_run(
         UserError: another command runs it.
     """
     with held(place, run.run):
-        _follow(place, store, run, arguments, terminal, json)
-
-
-def _follow(
-    place: Place,
-    store: Store,
-    run: Run,
-    arguments: Mapping[str, Any],
-    terminal: Terminal,
-    json: bool,
-) -> None:
-    show = SHOW[run.pipeline]
-    before = read_run(store, run.run)
-    if before is not None and before.state == RUNNING and before.kubeflow is None:
-        terminal.console.print(f"started at {before.started} it was killed: this goes on from there")
-    record(store, run)
-    # SIGTERM ends a run as Ctrl-C does: its children are a session of their own and would go on.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        run_pipeline(place, run.pipeline, run.run, {**arguments, "run": run.run}, terminal)
-    except KeyboardInterrupt:
-        terminal.console.print("stopped; finished steps and checkpoints are kept: the same command goes on from there")
-        with suppress(KeyboardInterrupt):  # a second one: the next command records it
-            _settle(place, store, run.run, STOPPED, "stopped")
-        raise typer.Exit(130) from None
-    except EarmarkError as error:
-        _settle(place, store, run.run, FAILED, str(error))
+        show = SHOW[run.pipeline]
+        before = read_run(store, run.run)
+        if before is not None and before.state == RUNNING and before.kubeflow is None:
+            terminal.console.print(f"started at {before.started} it was killed: this goes on from there")
+        record(store, run)
+        # SIGTERM ends a run as Ctrl-C does: its children are a session of their own and would go on.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            run_pipeline(place, run.pipeline, run.run, {**arguments, "run": run.run}, terminal)
+        except KeyboardInterrupt:
+            terminal.console.print(
+                "stopped; finished steps and checkpoints are kept: the same command goes on from there"
+            )
+            with suppress(KeyboardInterrupt):  # a second one: the next command records it
+                _settle(place, store, run.run, STOPPED, "stopped")
+            raise typer.Exit(130) from None
+        except EarmarkError as error:
+            _settle(place, store, run.run, FAILED, str(error))
+            show(place, store, run.run, json)
+            raise
+        _settle(place, store, run.run, SUCCEEDED, "")
+        if terminal.done and len(terminal.reused) == len(terminal.done):
+            terminal.console.print("every step was done already: nothing was computed")
         show(place, store, run.run, json)
-        raise
-    _settle(place, store, run.run, SUCCEEDED, "")
-    if terminal.done and len(terminal.reused) == len(terminal.done):
-        terminal.console.print("every step was done already: nothing was computed")
-    show(place, store, run.run, json)
 
 
 def _settle(place: Place, store: Store, run: str, state: str, cause: str) -> None:
